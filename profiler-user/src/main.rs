@@ -1,0 +1,2 @@
+//! The command line: arguments and exit codes.
+fn main() {}

@@ -1,0 +1,258 @@
+//! The profile model: ids, frames, stacks, weights, reasons, and the [`Profile`] that everything downstream reads.
+//!
+//! It must not know any wire format (no serde, no folded text, no protobuf), nor the kernel's events, nor where a
+//! frame came from: it is what the stages after symbolization have in common.
+//!
+//! Raw facts are interned once and named by small ids: a [`Frame`] by a [`FrameId`], a stack by a [`StackId`].
+//! A stack is a node `(parent, frame)`, so that stacks share their common root ends and a flame graph is the tree
+//! that the nodes already are.
+
+use std::sync::Arc;
+
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+
+pub use firetower_ebpf::reason::Reason;
+
+/// A process id as `/proc` shows it to the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pid(pub u32);
+
+/// A thread id as `/proc/PID/task` shows it to the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tid(pub u32);
+
+impl std::fmt::Display for Pid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Display for Tid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a frame stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameKind {
+    /// A Python function.
+    Python,
+    /// A kernel function.
+    Kernel,
+    /// Not a function: the process that everything above belongs to.
+    Process,
+    /// Not a function: the thread that everything above belongs to.
+    Thread,
+    /// What is not known, and why.
+    Unknown(Reason),
+    /// The root end of a stack that was deeper than what is kept.
+    Truncated,
+}
+
+/// One frame, symbolized. Two frames are the same frame if all of this is the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// What it stands for.
+    pub kind: FrameKind,
+    /// The function's qualified name where the Python version has one, else its name; the kernel symbol; the
+    /// process's or thread's name. Empty for [`FrameKind::Unknown`] and [`FrameKind::Truncated`].
+    pub function: Arc<str>,
+    /// `co_filename` as the interpreter has it, not resolved. Empty where there is none.
+    pub file: Arc<str>,
+    /// The line being run, from 1; 0: not known or none. A profile by function has 0 here.
+    pub line: u32,
+    /// The function's first line (`co_firstlineno`), from 1; 0 if none.
+    pub first_line: u32,
+}
+
+impl Frame {
+    /// A frame that says why something is not known.
+    pub fn unknown(reason: Reason) -> Frame {
+        Frame::bare(FrameKind::Unknown(reason), "")
+    }
+
+    /// A frame that has a kind and a name and nothing else.
+    pub fn bare(kind: FrameKind, function: impl Into<Arc<str>>) -> Frame {
+        Frame { kind, function: function.into(), file: "".into(), line: 0, first_line: 0 }
+    }
+
+    /// The same frame with no line: all lines of a function are one frame then.
+    pub fn by_function(&self) -> Frame {
+        Frame { line: 0, ..self.clone() }
+    }
+}
+
+/// Names a [`Frame`] in one [`Stacks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId(u32);
+
+/// Names a stack in one [`Stacks`]: the node of its leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StackId(u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Node {
+    parent: Option<StackId>,
+    frame: FrameId,
+}
+
+/// Frames and stacks, each kept once. Ids are dense, given in the order of first use, and never change.
+#[derive(Clone, Debug, Default)]
+pub struct Stacks {
+    frames: IndexSet<Frame, FxBuildHasher>,
+    nodes: IndexSet<Node, FxBuildHasher>,
+}
+
+impl Stacks {
+    /// The id of this frame, new or known.
+    pub fn intern_frame(&mut self, frame: Frame) -> FrameId {
+        FrameId(self.frames.insert_full(frame).0 as u32)
+    }
+
+    /// The id of the stack that has `frame` on top of `parent` (`None`: at the root).
+    pub fn push(&mut self, parent: Option<StackId>, frame: FrameId) -> StackId {
+        StackId(self.nodes.insert_full(Node { parent, frame }).0 as u32)
+    }
+
+    /// The id of a whole stack, root first. `None` if it has no frame.
+    pub fn intern(&mut self, root_first: impl IntoIterator<Item = Frame>) -> Option<StackId> {
+        let mut stack = None;
+        for frame in root_first {
+            let frame = self.intern_frame(frame);
+            stack = Some(self.push(stack, frame));
+        }
+        stack
+    }
+
+    /// The frame with this id. Panics if the id is of another `Stacks`.
+    pub fn frame(&self, id: FrameId) -> &Frame {
+        self.frames.get_index(id.0 as usize).expect("a FrameId of this Stacks")
+    }
+
+    /// A stack's leaf frame and the stack below it.
+    pub fn node(&self, id: StackId) -> (Option<StackId>, FrameId) {
+        let node = self.nodes.get_index(id.0 as usize).expect("a StackId of this Stacks");
+        (node.parent, node.frame)
+    }
+
+    /// The frames of a stack, leaf first.
+    pub fn leaf_first(&self, id: StackId) -> impl Iterator<Item = &Frame> {
+        let mut next = Some(id);
+        std::iter::from_fn(move || {
+            let (parent, frame) = self.node(next?);
+            next = parent;
+            Some(self.frame(frame))
+        })
+    }
+
+    /// The frames of a stack, root first.
+    pub fn root_first(&self, id: StackId) -> Vec<&Frame> {
+        let mut frames: Vec<&Frame> = self.leaf_first(id).collect();
+        frames.reverse();
+        frames
+    }
+
+    /// How many stack nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many distinct frames there are.
+    pub fn frame_count(&self) -> usize {
+        self.frames.len()
+    }
+}
+
+/// How much was seen: samples, and the CPU time that they stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Number of samples.
+    pub samples: u64,
+    /// CPU nanoseconds: each sample stands for one sampling period.
+    pub nanoseconds: u64,
+}
+
+impl std::ops::AddAssign for Weight {
+    fn add_assign(&mut self, other: Weight) {
+        self.samples += other.samples;
+        self.nanoseconds += other.nanoseconds;
+    }
+}
+
+/// What a sample is about, apart from its stack: the labels of its series.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Series {
+    /// The process.
+    pub pid: Pid,
+    /// The process's command line, or its name in brackets where it has none (`[kworker/0:1]`); shortened.
+    pub command: Arc<str>,
+    /// The thread.
+    pub tid: Tid,
+    /// The thread's name as the kernel has it (`comm`).
+    pub thread: Arc<str>,
+    /// The interpreter's version, `3.11.7`; empty where it is not Python or not known.
+    pub python: Arc<str>,
+}
+
+/// Stacks with weights, ready to be rendered: what a query answers.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// The frames and stacks that `samples` speaks of.
+    pub stacks: Stacks,
+    /// Each stack once, with its own (not its children's) weight. Order: of first occurrence.
+    pub samples: Vec<(StackId, Weight)>,
+    /// What the profile is of.
+    pub about: About,
+}
+
+/// What a profile is of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct About {
+    /// Unix time in nanoseconds at which it starts.
+    pub start: u64,
+    /// Nanoseconds that it covers.
+    pub duration: u64,
+    /// Samples a second and CPU; 0 if not known.
+    pub frequency: u32,
+    /// In words: `python app.py (pid 4242)`.
+    pub subject: String,
+}
+
+impl Profile {
+    /// Total weight.
+    pub fn total(&self) -> Weight {
+        let mut total = Weight::default();
+        for (_, weight) in &self.samples {
+            total += *weight;
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(name: &str) -> Frame {
+        Frame::bare(FrameKind::Python, name)
+    }
+
+    #[test]
+    fn stacks_with_a_common_root_end_share_its_nodes() {
+        let mut stacks = Stacks::default();
+        let left = stacks.intern(["a", "b", "c"].map(frame)).expect("not empty");
+        let right = stacks.intern(["a", "b", "d"].map(frame)).expect("not empty");
+        assert_ne!(left, right);
+        assert_eq!(stacks.node(left).0, stacks.node(right).0);
+        assert_eq!((stacks.node_count(), stacks.frame_count()), (4, 4));
+        let names: Vec<&str> = stacks.root_first(right).iter().map(|f| &*f.function).collect();
+        assert_eq!(names, ["a", "b", "d"]);
+    }
+
+    #[test]
+    fn an_empty_stack_has_no_id() {
+        assert_eq!(Stacks::default().intern([]), None);
+    }
+}
