@@ -59,7 +59,8 @@ pub struct PyLayout {
     pub tstate_frame: u32,
     /// `PyThreadState.datastack_chunk`, or [`ABSENT`] where frames are heap objects.
     pub tstate_datastack_chunk: u32,
-    /// `PyThreadState.datastack_top`: frames of the thread at or above it are dead. [`ABSENT`] without chunks.
+    /// `PyThreadState.datastack_top`, which `datastack_limit` follows: frames of the data stack's current chunk that
+    /// lie between the two are dead. [`ABSENT`] without chunks.
     pub tstate_datastack_top: u32,
     /// `_PyCFrame.current_frame`, or [`ABSENT`] where `tstate_frame` points to the frame itself.
     pub cframe_current_frame: u32,
@@ -75,8 +76,6 @@ pub struct PyLayout {
     pub frame_owner: u32,
     /// Value of the owner byte that marks a shim frame (no Python code; entry from C). [`ABSENT`] if there is none.
     pub owner_shim: u32,
-    /// Value of the owner byte of a frame that lives on the thread's data stack. [`ABSENT`] if not told by it.
-    pub owner_thread: u32,
     /// Code object → its first instruction (`co_code_adaptive`); used if [`flags::INSTR_IS_POINTER`].
     pub code_instructions: u32,
     /// Code object → the first of [`FINGERPRINT_BYTES`] bytes that never change while it lives, and that
@@ -84,7 +83,10 @@ pub struct PyLayout {
     pub code_fingerprint: u32,
     /// A union of [`flags`].
     pub flags: u32,
-    /// Zero.
+    /// Bytes of `PyThreadState` that cover the fields above: never more, so that no read runs past its memory.
+    /// [`PyLayout::with_tstate_size`] sets it.
+    pub tstate_size: u32,
+    /// Zero: keeps the size a multiple of 8.
     pub reserved: u32,
 }
 
@@ -99,6 +101,15 @@ pub mod flags {
 }
 
 impl PyLayout {
+    /// The same layout with `tstate_size` computed from the offsets into `PyThreadState`.
+    pub fn with_tstate_size(mut self) -> PyLayout {
+        let pointer_ends = [self.tstate_next, self.tstate_thread_id, self.tstate_frame, self.tstate_datastack_chunk]
+            .map(|offset| if offset == ABSENT { 0 } else { offset.saturating_add(8) });
+        let limit_end = if self.tstate_datastack_top == ABSENT { 0 } else { self.tstate_datastack_top.saturating_add(16) };
+        self.tstate_size = pointer_ends.into_iter().fold(limit_end, u32::max);
+        self
+    }
+
     /// Whether every offset lies in the buffer that the kernel side reads it from; the first that does not, by name.
     pub fn validate(&self) -> Result<(), &'static str> {
         let in_thread_state = |offset: u32| offset as usize <= THREAD_STATE_BYTES - 8;
@@ -112,7 +123,8 @@ impl PyLayout {
             (in_thread_state(self.tstate_thread_id), "tstate.thread_id"),
             (in_thread_state(self.tstate_frame), "tstate.frame"),
             (absent(self.tstate_datastack_chunk) || in_thread_state(self.tstate_datastack_chunk), "tstate.datastack_chunk"),
-            (absent(self.tstate_datastack_top) || in_thread_state(self.tstate_datastack_top), "tstate.datastack_top"),
+            (absent(self.tstate_datastack_top) || in_thread_state(self.tstate_datastack_top.saturating_add(8)), "tstate.datastack_top"),
+            (self.tstate_size as usize <= THREAD_STATE_BYTES, "tstate size"),
             (absent(self.cframe_current_frame) || self.cframe_current_frame < 1 << 10, "cframe.current_frame"),
             (self.frame_size as usize <= MAX_FRAME_BYTES, "frame size"),
             (in_frame(self.frame_code, 8), "frame.code"),

@@ -1,0 +1,71 @@
+//! Every map: key, value, size, who writes and who deletes. It must not know what is done with them.
+//!
+//! All hash maps are preallocated: the programs run in interrupts, some of them in NMIs, where nothing can be
+//! allocated. None is LRU: eviction takes locks that an NMI may already hold (a known deadlock before Linux 6.15),
+//! and whoever knows that an entry is dead deletes it.
+
+use aya_ebpf::{
+    macros::map,
+    maps::{HashMap, PerCpuArray, RingBuf},
+};
+use firetower_ebpf::abi::{
+    FINGERPRINT_BYTES, MAX_FRAME_BYTES, ProcessFacts, StackEvent, StackHash, THREAD_STATE_BYTES, ThreadEntry, ThreadKey,
+    counter,
+};
+
+/// tgid → what is known of the process. Filled by the agent; copied at fork, deleted at exec and exit by the kernel
+/// side. 16,384 processes that use CPU; more are counted as `process_table_full`.
+#[map]
+pub static PROCESSES: HashMap<u32, ProcessFacts> = HashMap::with_max_entries(16_384, 0);
+
+/// tgid → [`firetower_ebpf::abi::target`]: what a run with targets watches. Filled by the agent, and at fork;
+/// deleted at exit.
+#[map]
+pub static TARGETS: HashMap<u32, u32> = HashMap::with_max_entries(16_384, 0);
+
+/// (tgid, tid) → the thread's state in its interpreter. Kernel side only; deleted at the thread's exit. A thread
+/// that finds no room is searched for at each sample.
+#[map]
+pub static THREADS: HashMap<ThreadKey, ThreadEntry> = HashMap::with_max_entries(65_536, 0);
+
+/// Hash of a stack that was sent whole → generation of its process. Filled by the kernel side, deleted by the agent,
+/// when a process ends and when the map fills. A stack that finds no room is sent whole each time.
+#[map]
+pub static STACKS: HashMap<StackHash, u32> = HashMap::with_max_entries(65_536, 0);
+
+/// Events to the agent. 8 MiB: a second of new stacks of 20 frames at 10,000 samples a second.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// Counters by [`counter`].
+#[map]
+pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::COUNT, 0);
+
+/// Scratch memory of one sample: the eBPF stack has 512 bytes only.
+#[map]
+pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// Bytes of a data-stack chunk that are read at once: about 25 frames.
+pub const WINDOW_BYTES: usize = 4096;
+
+/// See [`SCRATCH`].
+#[repr(C)]
+pub struct Scratch {
+    /// The event being made.
+    pub event: StackEvent,
+    /// The thread's `PyThreadState`; masked offsets may reach 16 bytes past its end.
+    pub tstate: [u8; THREAD_STATE_BYTES + 16],
+    /// A piece of the data-stack chunk, and behind it one frame that lies elsewhere.
+    pub frames: [u8; WINDOW_BYTES + 2 * MAX_FRAME_BYTES],
+    /// The constant part of one code object.
+    pub code: [u64; FINGERPRINT_BYTES / 8],
+}
+
+/// Adds one to a counter of this CPU.
+#[inline(always)]
+pub fn count(index: u32) {
+    if let Some(value) = COUNTERS.get_ptr_mut(index) {
+        // SAFETY: a valid pointer into this CPU's copy; only this program writes it, and never at the same time.
+        unsafe { *value += 1 };
+    }
+}
