@@ -13,6 +13,8 @@ use firetower_ebpf::abi::{
     counter,
 };
 
+use crate::python::Walk;
+
 /// tgid → what is known of the process. Filled by the agent; copied at fork, deleted at exec and exit by the kernel
 /// side. 16,384 processes that use CPU; more are counted as `process_table_full`.
 #[map]
@@ -55,8 +57,11 @@ pub struct Scratch {
     pub event: StackEvent,
     /// The thread's `PyThreadState`; masked offsets may reach 16 bytes past its end.
     pub tstate: [u8; THREAD_STATE_BYTES + 16],
-    /// A piece of the data-stack chunk, and behind it one frame that lies elsewhere.
-    pub frames: [u8; WINDOW_BYTES + 2 * MAX_FRAME_BYTES],
+    /// A piece of the data-stack chunk, and behind it one frame that lies elsewhere; masked offsets may reach to twice
+    /// the window.
+    pub frames: [u8; 2 * WINDOW_BYTES + 2 * MAX_FRAME_BYTES],
+    /// Where the walk of the frames stands.
+    pub walk: Walk,
     /// The constant part of one code object.
     pub code: [u64; FINGERPRINT_BYTES / 8],
 }

@@ -10,7 +10,7 @@ use firetower_ebpf::{
 };
 
 use crate::{
-    maps::{Scratch, WINDOW_BYTES},
+    maps::{SCRATCH, Scratch, WINDOW_BYTES},
     read::{self, Outcome},
     thread::pointer,
 };
@@ -19,133 +19,165 @@ use crate::{
 const MAX_STEPS: u32 = 160;
 /// The first address that no process has, on x86-64 with four-level paging.
 const USER_END: u64 = 1 << 47;
+/// Mask of a field's offset in a frame.
+const FIELD: u32 = MAX_FRAME_BYTES as u32 - 1;
 
-/// The piece of the data-stack chunk that is in scratch memory.
-struct Window {
-    /// Address of the first byte; the window is empty if `end` is not above it.
-    start: u64,
-    end: u64,
-}
-
-/// Where live frames of the thread's current data-stack chunk lie: `chunk..top`; `top..limit` are dead.
-struct DataStack {
+/// Where a walk stands. It lives in scratch memory and not in variables: the verifier follows what is in a variable
+/// through every path of every iteration, and runs out of its million instructions after 60 frames.
+#[repr(C)]
+pub struct Walk {
+    /// A copy of the process's facts.
+    layout: PyLayout,
+    /// The stack's hash so far.
+    hash: StackHash,
+    /// Address of the next frame to look at; 0 at the root.
+    frame: u64,
+    /// The piece of the data-stack chunk that is in scratch memory; empty if `window_end` is not above its start.
+    window_start: u64,
+    window_end: u64,
+    /// Live frames of the thread's current data-stack chunk lie in `chunk..top`; `top..limit` are dead.
     chunk: u64,
     top: u64,
     limit: u64,
+    /// Code object of the last frame, whose fingerprint need not be taken again in a recursion.
+    last_code: u64,
+    last_fingerprint: u32,
+    /// Frames written so far.
+    depth: u32,
 }
 
 /// Writes the frames of the thread whose state is in `scratch.tstate` to `scratch.event`, leaf first, and folds them
 /// into `hash`.
 #[inline(always)]
 pub fn walk(layout: &PyLayout, scratch: *mut Scratch, hash: &mut StackHash) -> Outcome<()> {
-    let data = data_stack(layout, scratch);
     let mut frame = pointer(scratch, layout.tstate_frame);
     if layout.cframe_current_frame != ABSENT && frame != 0 {
         frame = read::user_u64(frame + u64::from(layout.cframe_current_frame))?;
     }
-    let mut window = Window { start: 0, end: 0 };
-    let mut depth = 0_u32;
-    let mut last_code = 0_u64;
-    let mut last_fingerprint = 0_u32;
-    for _ in 0..MAX_STEPS {
-        if frame == 0 || depth as usize >= MAX_PYTHON_FRAMES {
+    // SAFETY: the scratch value is this CPU's alone.
+    let walk = unsafe { &mut (*scratch).walk };
+    walk.layout = *layout;
+    walk.hash = *hash;
+    walk.frame = frame;
+    walk.window_start = 0;
+    walk.window_end = 0;
+    (walk.chunk, walk.top, walk.limit) = data_stack(layout, scratch);
+    walk.last_code = 0;
+    walk.last_fingerprint = 0;
+    walk.depth = 0;
+    for step in 0..MAX_STEPS {
+        if walk.frame == 0 || walk.depth as usize >= MAX_PYTHON_FRAMES {
             break;
         }
-        if frame >= data.top && frame < data.limit {
-            return Err(Reason::InconsistentFrames);
+        if let Some(reason) = Reason::from_code(walk_one_frame(step)) {
+            return Err(reason);
         }
-        let bytes = frame_bytes(layout, scratch, &mut window, &data, frame)?;
-        let previous = read::field::<u64, FIELD>(bytes, layout.frame_previous);
-        let owner = match layout.frame_owner {
-            ABSENT => 0,
-            offset => u32::from(read::field::<u8, FIELD>(bytes, offset)),
-        };
-        if layout.frame_owner != ABSENT && owner == layout.owner_shim {
-            mark_entry(scratch, depth);
-        } else {
-            let code = read::field::<u64, FIELD>(bytes, layout.frame_code);
-            if code == 0 || code >= USER_END {
-                return Err(Reason::InconsistentFrames);
-            }
-            if code != last_code {
-                last_fingerprint = fingerprint(layout, scratch, code)?;
-                last_code = code;
-            }
-            let instr = instruction(layout, bytes, code)?;
-            let entry = layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0
-                || (layout.flags & flags::OWNER_IS_ENTRY != 0 && owner == 1);
-            push(scratch, depth, RawFrame::new(code, instr, last_fingerprint, entry));
-            abi::mix(hash, code ^ (u64::from(entry) << 63));
-            abi::mix(hash, (u64::from(last_fingerprint) << 32) | u64::from(instr as u32));
-            depth += 1;
-        }
-        frame = previous;
     }
-    if depth == 0 {
+    if walk.depth == 0 {
         return Err(Reason::NoPythonFrame);
     }
-    let truncated = u32::from(frame != 0);
+    let truncated = u32::from(walk.frame != 0);
+    *hash = walk.hash;
     abi::mix(hash, u64::from(truncated));
     // SAFETY: the scratch value is this CPU's alone.
     unsafe {
-        (*scratch).event.python_frames = depth;
+        (*scratch).event.python_frames = walk.depth;
         (*scratch).event.truncated = truncated;
     }
     Ok(())
 }
 
-/// Mask of a field's offset in a frame.
-const FIELD: u32 = MAX_FRAME_BYTES as u32 - 1;
+/// One step of the walk; 0, or the code of the reason why there is no next one.
+///
+/// A global function in the verifier's sense (`no_mangle`): verified once by itself, not once per iteration and path.
+/// So it takes no pointers, and looks its scratch memory up anew. `_step` keeps the signature one that every kernel
+/// from 5.6 takes.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn walk_one_frame(_step: u32) -> u32 {
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return Reason::KernelSideFailed as u32 };
+    match one_frame(scratch) {
+        Ok(()) => 0,
+        Err(reason) => reason as u32,
+    }
+}
 
 #[inline(always)]
-fn data_stack(layout: &PyLayout, scratch: *mut Scratch) -> DataStack {
+fn one_frame(scratch: *mut Scratch) -> Outcome<()> {
+    // SAFETY: the scratch value is this CPU's alone.
+    let walk = unsafe { &mut (*scratch).walk };
+    let frame = walk.frame;
+    if frame & 7 != 0 || (frame >= walk.top && frame < walk.limit) {
+        return Err(Reason::InconsistentFrames);
+    }
+    let bytes = frame_bytes(walk, scratch, frame)?;
+    let layout = &walk.layout;
+    walk.frame = read::field::<u64, FIELD>(bytes, layout.frame_previous);
+    let has_owner = layout.frame_owner != ABSENT;
+    let owner = if has_owner { u32::from(read::field::<u8, FIELD>(bytes, layout.frame_owner)) } else { 0 };
+    if has_owner && owner == layout.owner_shim {
+        mark_entry(scratch, walk.depth);
+        return Ok(());
+    }
+    let code = read::field::<u64, FIELD>(bytes, layout.frame_code);
+    if code == 0 || code >= USER_END {
+        return Err(Reason::InconsistentFrames);
+    }
+    if code != walk.last_code {
+        walk.last_fingerprint = fingerprint(layout, scratch, code)?;
+        walk.last_code = code;
+    }
+    let instr = instruction(layout, bytes, code)?;
+    let entry = layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0
+        || (layout.flags & flags::OWNER_IS_ENTRY != 0 && owner == 1);
+    push(scratch, walk.depth, RawFrame::new(code, instr, walk.last_fingerprint, entry));
+    abi::mix(&mut walk.hash, code ^ (u64::from(entry) << 63));
+    abi::mix(&mut walk.hash, (u64::from(walk.last_fingerprint) << 32) | u64::from(instr as u32));
+    walk.depth += 1;
+    Ok(())
+}
+
+/// Chunk, top and limit of the thread's data stack; where there is none, addresses that no frame has.
+#[inline(always)]
+fn data_stack(layout: &PyLayout, scratch: *mut Scratch) -> (u64, u64, u64) {
     if layout.tstate_datastack_chunk == ABSENT || layout.tstate_datastack_top == ABSENT {
-        return DataStack { chunk: u64::MAX, top: u64::MAX, limit: u64::MAX };
+        return (u64::MAX, u64::MAX, u64::MAX);
     }
-    DataStack {
-        chunk: pointer(scratch, layout.tstate_datastack_chunk),
-        top: pointer(scratch, layout.tstate_datastack_top),
-        limit: pointer(scratch, layout.tstate_datastack_top + 8),
-    }
+    let top = layout.tstate_datastack_top;
+    (pointer(scratch, layout.tstate_datastack_chunk), pointer(scratch, top), pointer(scratch, top + 8))
 }
 
 /// The bytes of the frame's fixed part in scratch memory: out of the window, a new window, or a read of its own.
 #[inline(always)]
-fn frame_bytes(
-    layout: &PyLayout,
-    scratch: *mut Scratch,
-    window: &mut Window,
-    data: &DataStack,
-    frame: u64,
-) -> Outcome<*const u8> {
+fn frame_bytes(walk: &mut Walk, scratch: *mut Scratch, frame: u64) -> Outcome<*const u8> {
     // SAFETY: in bounds of the scratch value.
     let buffer: *mut u8 = unsafe { &raw mut (*scratch).frames }.cast();
-    let size = layout.frame_size;
+    let size = walk.layout.frame_size;
     if size as usize > MAX_FRAME_BYTES {
         return Err(Reason::KernelSideFailed);
     }
     let end = frame + u64::from(size);
-    if (frame < window.start || end > window.end) && frame >= data.chunk && frame < data.top {
+    if (frame < walk.window_start || end > walk.window_end) && frame >= walk.chunk && frame < walk.top {
         // Callers lie below their callees, so the window ends with this frame and never starts below the chunk.
-        let start = if end - data.chunk > WINDOW_BYTES as u64 { end - WINDOW_BYTES as u64 } else { data.chunk };
-        let length = end - start;
-        if length <= WINDOW_BYTES as u64 && read::user_bytes(buffer, length as u32, start).is_ok() {
-            *window = Window { start, end };
+        let length = if end - walk.chunk > WINDOW_BYTES as u64 { WINDOW_BYTES as u64 } else { end - walk.chunk };
+        if read::user_bytes(buffer, read::masked::<WINDOW_MASK>(length as u32) as u32, end - length).is_ok() {
+            walk.window_start = end - length;
+            walk.window_end = end;
         }
     }
-    let mut offset = WINDOW_BYTES as u64;
-    if frame >= window.start && end <= window.end {
-        offset = frame - window.start;
-        if offset > WINDOW_BYTES as u64 {
-            return Err(Reason::KernelSideFailed);
-        }
+    let mut offset = WINDOW_BYTES as u32;
+    if frame >= walk.window_start && end <= walk.window_end {
+        offset = (frame - walk.window_start) as u32;
     } else {
         // SAFETY: in bounds: the buffer goes on behind the window.
         read::user_bytes(unsafe { buffer.add(WINDOW_BYTES) }, size, frame)?;
     }
-    // SAFETY: `offset` is at most WINDOW_BYTES, and the buffer has two frames more.
-    Ok(unsafe { buffer.add(offset as usize) })
+    // SAFETY: masked to at most WINDOW_BYTES + 4095, and the buffer has room for a frame behind that.
+    Ok(unsafe { buffer.add((read::masked::<WINDOW_MASK>(offset) & !7) as usize) })
 }
+
+/// Lets 0 to [`WINDOW_BYTES`] through unchanged.
+const WINDOW_MASK: u32 = 2 * WINDOW_BYTES as u32 - 1;
 
 /// Bytes from the code object's first instruction to the one being run.
 #[inline(always)]

@@ -11,7 +11,7 @@ use aya_ebpf::{
     programs::PerfEventContext,
 };
 use firetower_ebpf::{
-    abi::{self, MAX_KERNEL_FRAMES, RawFrame, SampleEvent, StackEvent, StackHash, ThreadKey, counter, event},
+    abi::{self, MAX_KERNEL_FRAMES, MAX_PYTHON_FRAMES, RawFrame, SampleEvent, StackEvent, StackHash, ThreadKey, counter, event},
     reason::Reason,
 };
 
@@ -54,8 +54,9 @@ pub fn sample(ctx: &PerfEventContext) {
             if STACKS.get_ptr(&hash).is_none() {
                 sample.kind = event::STACK;
                 // SAFETY: the scratch value is this CPU's alone.
-                let frames = unsafe { (*scratch).event.python_frames } as u64;
-                length = core::mem::offset_of!(StackEvent, python) as u64 + frames * size_of::<RawFrame>() as u64;
+                let frames = unsafe { (*scratch).event.python_frames };
+                length = core::mem::offset_of!(StackEvent, python) as u64
+                    + read::masked::<{ MAX_PYTHON_FRAMES as u32 }>(frames) * size_of::<RawFrame>() as u64;
             }
         }
         Err(reason) => sample.reason = reason as u32,
@@ -119,15 +120,12 @@ fn kernel_stack(ctx: &PerfEventContext, wanted: u32, scratch: *mut Scratch, hash
 /// Sends the event at the head of `scratch`, and remembers a new stack only once it is sent.
 #[inline(always)]
 fn submit(scratch: *mut Scratch, length: u64, sample: &SampleEvent) {
-    if length > size_of::<StackEvent>() as u64 {
-        return not_submitted(Reason::KernelSideFailed);
-    }
     let new_stack = sample.kind == event::STACK;
     // A new stack wakes the agent at once, so that its code objects are read while they live; any other sample
     // waits for the agent's next round, unless the buffer fills.
     let urgent = new_stack || EVENTS.query(aya_ebpf::bindings::BPF_RB_AVAIL_DATA as u64) > HALF_FULL;
     let wake_up = if urgent { aya_ebpf::bindings::BPF_RB_FORCE_WAKEUP } else { aya_ebpf::bindings::BPF_RB_NO_WAKEUP };
-    // SAFETY: `length` bytes of the scratch value, checked above; the map is a ring buffer.
+    // SAFETY: `length` bytes of the scratch value, as the verifier checks; the map is a ring buffer.
     let failed = unsafe {
         bpf_ringbuf_output((&raw const EVENTS).cast_mut().cast(), (&raw mut (*scratch).event).cast(), length, wake_up as u64)
     };

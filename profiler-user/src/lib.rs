@@ -4,3 +4,4 @@
 //! later one. Only [`agent`] sees them all. See ARCHITECTURE.md.
 
 pub mod model;
+pub mod capture;
