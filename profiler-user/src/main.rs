@@ -1,2 +1,7 @@
-//! The command line: arguments and exit codes.
-fn main() {}
+//! The binary `firetower`; see [`firetower::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    firetower::cli::main()
+}
