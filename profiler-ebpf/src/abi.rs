@@ -111,13 +111,25 @@ impl PyLayout {
             (in_thread_state(self.tstate_next), "tstate.next"),
             (in_thread_state(self.tstate_thread_id), "tstate.thread_id"),
             (in_thread_state(self.tstate_frame), "tstate.frame"),
-            (absent(self.tstate_datastack_chunk) || in_thread_state(self.tstate_datastack_chunk), "tstate.datastack_chunk"),
-            (absent(self.tstate_datastack_top) || in_thread_state(self.tstate_datastack_top), "tstate.datastack_top"),
-            (absent(self.cframe_current_frame) || self.cframe_current_frame < 1 << 10, "cframe.current_frame"),
+            (
+                absent(self.tstate_datastack_chunk) || in_thread_state(self.tstate_datastack_chunk),
+                "tstate.datastack_chunk",
+            ),
+            (
+                absent(self.tstate_datastack_top) || in_thread_state(self.tstate_datastack_top),
+                "tstate.datastack_top",
+            ),
+            (
+                absent(self.cframe_current_frame) || self.cframe_current_frame < 1 << 10,
+                "cframe.current_frame",
+            ),
             (self.frame_size as usize <= MAX_FRAME_BYTES, "frame size"),
             (in_frame(self.frame_code, 8), "frame.code"),
             (in_frame(self.frame_previous, 8), "frame.previous"),
-            (in_frame(self.frame_instr, if self.flags & flags::INSTR_IS_POINTER != 0 { 8 } else { 4 }), "frame.instr"),
+            (
+                in_frame(self.frame_instr, if self.flags & flags::INSTR_IS_POINTER != 0 { 8 } else { 4 }),
+                "frame.instr",
+            ),
             (absent(self.frame_owner) || in_frame(self.frame_owner, 1), "frame.owner"),
             (self.code_instructions < 1 << 16, "code.co_code_adaptive"),
             (self.code_fingerprint < 1 << 16, "code fingerprint"),
@@ -385,7 +397,7 @@ const _: () = {
 // What aya needs to use these as map keys, values and globals.
 #[cfg(feature = "user")]
 mod pod {
-    use super::{PyLayout, ProcessFacts, Settings, ThreadEntry, ThreadKey};
+    use super::{ProcessFacts, PyLayout, Settings, ThreadEntry, ThreadKey};
     // SAFETY: repr(C) integers only, no padding: see the size assertions.
     unsafe impl aya::Pod for Settings {}
     // SAFETY: as above.

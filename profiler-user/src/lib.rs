@@ -3,4 +3,5 @@
 //! The stages of the pipeline, in order; each may know the model, its own helpers and the stage before it, never a
 //! later one. Only [`agent`] sees them all. See ARCHITECTURE.md.
 
+pub mod aggregate;
 pub mod model;
