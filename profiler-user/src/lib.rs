@@ -3,6 +3,13 @@
 //! The stages of the pipeline, in order; each may know the model, its own helpers and the stage before it, never a
 //! later one. Only [`agent`] sees them all. See ARCHITECTURE.md.
 
-pub mod cli;
-pub mod model;
+pub mod agent;
+pub mod aggregate;
 pub mod capture;
+pub mod cli;
+pub mod merge;
+pub mod model;
+pub mod native;
+pub mod process;
+pub mod python;
+pub mod symbolize;

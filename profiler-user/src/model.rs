@@ -92,6 +92,20 @@ pub struct FrameId(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StackId(u32);
 
+impl FrameId {
+    /// The id as an index: dense from 0, below [`Stacks::frame_count`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl StackId {
+    /// The id as an index: dense from 0, below [`Stacks::node_count`]; a stack's parent has a smaller one.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Node {
     parent: Option<StackId>,
@@ -126,15 +140,35 @@ impl Stacks {
         stack
     }
 
+    /// The id of a whole stack, root first, if it is there; nothing is added.
+    pub fn find<'a>(&self, root_first: impl IntoIterator<Item = &'a Frame>) -> Option<StackId> {
+        let mut stack = None;
+        for frame in root_first {
+            let frame = FrameId(self.frames.get_index_of(frame)? as u32);
+            stack = Some(StackId(self.nodes.get_index_of(&Node { parent: stack, frame })? as u32));
+        }
+        stack
+    }
+
     /// The frame with this id. Panics if the id is of another `Stacks`.
     pub fn frame(&self, id: FrameId) -> &Frame {
         self.frames.get_index(id.0 as usize).expect("a FrameId of this Stacks")
+    }
+
+    /// Every frame, in the order of its id.
+    pub fn frames(&self) -> impl Iterator<Item = &Frame> {
+        self.frames.iter()
     }
 
     /// A stack's leaf frame and the stack below it.
     pub fn node(&self, id: StackId) -> (Option<StackId>, FrameId) {
         let node = self.nodes.get_index(id.0 as usize).expect("a StackId of this Stacks");
         (node.parent, node.frame)
+    }
+
+    /// Every stack with its parent and leaf frame, in the order of its id: parents before children.
+    pub fn nodes(&self) -> impl Iterator<Item = (StackId, Option<StackId>, FrameId)> {
+        self.nodes.iter().enumerate().map(|(id, node)| (StackId(id as u32), node.parent, node.frame))
     }
 
     /// The frames of a stack, leaf first.
@@ -249,6 +283,16 @@ mod tests {
         assert_eq!((stacks.node_count(), stacks.frame_count()), (4, 4));
         let names: Vec<&str> = stacks.root_first(right).iter().map(|f| &*f.function).collect();
         assert_eq!(names, ["a", "b", "d"]);
+    }
+
+    #[test]
+    fn finding_a_stack_adds_nothing() {
+        let mut stacks = Stacks::default();
+        let known = stacks.intern(["a", "b"].map(frame)).expect("not empty");
+        assert_eq!(stacks.find(&["a", "b"].map(frame)), Some(known));
+        assert_eq!(stacks.find(&["b", "a"].map(frame)), None);
+        assert_eq!(stacks.find(&["a", "c"].map(frame)), None);
+        assert_eq!((stacks.node_count(), stacks.frame_count()), (2, 2));
     }
 
     #[test]

@@ -1,0 +1,573 @@
+//! Sums samples: (series, stack, one-second bucket) → weight, in bounded memory.
+//!
+//! `record` keeps no time (one bucket, the whole recording), `serve` the last minutes second by second. Memory is
+//! bounded by [`Retention`], and what does not fit is never dropped silently: a stack that finds no room becomes
+//! `[agent table full]`, a series the [overflow series](Aggregate::series), both with their weight; seconds that had
+//! to go before their time are counted ([`Overflow`]).
+//!
+//! Ids are valid as long as [`Aggregate::generation`] stays the same. Only [`Aggregate::maintain`] changes it, and then
+//! says which old ids became which new ones ([`Moved`]), so a caller caches ids freely. Handles that carry their
+//! generation were rejected: they double the size of every entry to guard against what one `if` in the caller does.
+//!
+//! It must not know how a sample was taken, what a query asks for, or the time of day (callers pass it).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use crate::model::{Frame, Pid, Reason, Series, StackId, Stacks, Tid, Weight};
+
+const NANOSECONDS: u64 = 1_000_000_000;
+/// Least seconds between two rebuilds of the tables: one costs time in proportion to what is live.
+const REBUILD_INTERVAL_SECONDS: u64 = 10;
+/// Thousandths of a table's limit at which it is worth a rebuild.
+const REBUILD_AT: usize = 750;
+
+/// What to keep and how much memory it may take.
+#[derive(Clone, Debug)]
+pub struct Retention {
+    /// Seconds to keep, each in a bucket of its own. `None`: everything, in one bucket without time.
+    pub seconds: Option<u64>,
+    /// Most (series, stack, bucket) entries, about 50 bytes each.
+    pub max_entries: usize,
+    /// Most stack nodes, and most frames, about 100 bytes each; may be passed by the length of one stack.
+    pub max_nodes: usize,
+    /// Most bytes of function and file names. Counted per frame, so shared file names count more than they take.
+    pub max_text_bytes: usize,
+    /// Most series, the overflow series not counted.
+    pub max_series: usize,
+}
+
+impl Retention {
+    /// For a recording: all of it, at most about 300 MB.
+    pub fn recording() -> Retention {
+        Retention { seconds: None, ..Retention::live(0) }
+    }
+
+    /// For a service: the last `seconds` (at least 1), at most about 300 MB and usually a few.
+    pub fn live(seconds: u64) -> Retention {
+        Retention {
+            seconds: Some(seconds.max(1)),
+            max_entries: 2_000_000,
+            max_nodes: 500_000,
+            max_text_bytes: 64 << 20,
+            max_series: 20_000,
+        }
+    }
+}
+
+/// Names a [`Series`] in one [`Aggregate`], in one generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesId(u32);
+
+/// What did not fit, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overflow {
+    /// Samples whose stack became `[agent table full]`.
+    pub folded_samples: u64,
+    /// Samples whose process and thread became the overflow series; their stack is kept.
+    pub unnamed_samples: u64,
+    /// Seconds that were dropped before the end of their retention to make room for newer ones.
+    pub seconds_dropped: u64,
+    /// Samples in those seconds.
+    pub samples_dropped: u64,
+}
+
+/// How full the tables are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// (series, stack, bucket) entries.
+    pub entries: usize,
+    /// Stack nodes.
+    pub nodes: usize,
+    /// Distinct frames.
+    pub frames: usize,
+    /// Series.
+    pub series: usize,
+}
+
+/// What became of the ids of the generation before. What is not here was in no live bucket and is gone.
+#[derive(Clone, Debug, Default)]
+pub struct Moved {
+    /// Old stack → new stack.
+    pub stacks: FxHashMap<StackId, StackId>,
+    /// Old series → new series.
+    pub series: FxHashMap<SeriesId, SeriesId>,
+}
+
+type Entries = FxHashMap<(SeriesId, StackId), Weight>;
+
+#[derive(Debug)]
+struct Bucket {
+    /// Unix seconds of the first and last sample in it; the same where buckets are seconds.
+    first: u64,
+    last: u64,
+    entries: Entries,
+}
+
+/// Weights by series, stack and second, and the frames and stacks that they speak of.
+#[derive(Debug)]
+pub struct Aggregate {
+    retention: Retention,
+    stacks: Stacks,
+    series: IndexSet<Series, FxBuildHasher>,
+    /// In the order of time.
+    buckets: VecDeque<Bucket>,
+    entries: usize,
+    text_bytes: usize,
+    table_full: StackId,
+    generation: u64,
+    overflow: Overflow,
+    /// Unix nanoseconds from which on nothing that was added is missing.
+    complete_since: u64,
+    /// Unix second of the last rebuild.
+    rebuilt: u64,
+    /// How full (see `fullness`) the tables may get until the next one.
+    rebuild_at: usize,
+}
+
+impl Aggregate {
+    /// An empty one that collects from `started` (Unix nanoseconds) on.
+    pub fn new(retention: Retention, started: u64) -> Aggregate {
+        let mut stacks = Stacks::default();
+        let table_full = intern_table_full(&mut stacks);
+        let mut series = IndexSet::default();
+        series.insert(overflow_series());
+        Aggregate {
+            retention,
+            stacks,
+            series,
+            buckets: VecDeque::new(),
+            entries: 0,
+            text_bytes: 0,
+            table_full,
+            generation: 0,
+            overflow: Overflow::default(),
+            complete_since: started,
+            rebuilt: 0,
+            rebuild_at: REBUILD_AT,
+        }
+    }
+
+    /// Changes whenever ids given before have lost their meaning.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The id of a stack, frames root first, valid in this generation.
+    ///
+    /// A stack that finds no room is `[agent table full]`: [`add`](Self::add) says so for each of its samples. A
+    /// stack without a frame is `[no Python frame]`.
+    pub fn intern(&mut self, root_first: Vec<Frame>) -> StackId {
+        if root_first.is_empty() {
+            return self.intern(vec![Frame::unknown(Reason::NoPythonFrame)]);
+        }
+        let full = self.stacks.node_count() >= self.retention.max_nodes
+            || self.stacks.frame_count() >= self.retention.max_nodes
+            || self.text_bytes >= self.retention.max_text_bytes;
+        if full {
+            return self.stacks.find(&root_first).unwrap_or(self.table_full);
+        }
+        let mut stack = None;
+        for frame in root_first {
+            let bytes = frame.function.len() + frame.file.len();
+            let frames_before = self.stacks.frame_count();
+            let frame = self.stacks.intern_frame(frame);
+            if self.stacks.frame_count() > frames_before {
+                self.text_bytes += bytes;
+            }
+            stack = Some(self.stacks.push(stack, frame));
+        }
+        stack.unwrap_or(self.table_full)
+    }
+
+    /// The id of a series, valid in this generation. Where the table is full: the overflow series, which has pid 0
+    /// and the command `[agent table full]`.
+    pub fn series(&mut self, series: &Series) -> SeriesId {
+        if let Some(index) = self.series.get_index_of(series) {
+            return SeriesId(index as u32);
+        }
+        if self.series.len() > self.retention.max_series {
+            return SeriesId(0);
+        }
+        SeriesId(self.series.insert_full(series.clone()).0 as u32)
+    }
+
+    /// Adds a weight at a time (Unix nanoseconds).
+    ///
+    /// `Some` reason: the weight is kept but its stack is not, count it as unattributed. Ids of an earlier generation
+    /// are a mistake of the caller: they name something else by now.
+    #[must_use = "a sample whose stack found no room counts as unattributed"]
+    pub fn add(&mut self, time: u64, series: SeriesId, stack: StackId, weight: Weight) -> Option<Reason> {
+        let index = self.bucket(time / NANOSECONDS);
+        let mut key = (series, stack);
+        if self.entries >= self.retention.max_entries && !self.buckets[index].entries.contains_key(&key) {
+            if index > 0 {
+                self.drop_oldest();
+                return self.add(time, series, stack, weight);
+            }
+            key.1 = self.table_full;
+        }
+        if series == SeriesId(0) {
+            self.overflow.unnamed_samples += weight.samples;
+        }
+        let entries = &mut self.buckets[index].entries;
+        let before = entries.len();
+        *entries.entry(key).or_default() += weight;
+        self.entries += entries.len() - before;
+        if key.1 == self.table_full {
+            self.overflow.folded_samples += weight.samples;
+            return Some(Reason::AgentTableFull);
+        }
+        None
+    }
+
+    /// Drops what is older than the retention at `now` (Unix nanoseconds) and rebuilds tables that have filled up.
+    /// Call it about once a second. `Some`: all ids are new.
+    pub fn maintain(&mut self, now: u64) -> Option<Moved> {
+        let second = now / NANOSECONDS;
+        let oldest = second.saturating_sub(self.retention.seconds?);
+        while self.buckets.front().is_some_and(|bucket| bucket.last < oldest) {
+            self.forget_front();
+        }
+        self.complete_since = self.complete_since.max(oldest * NANOSECONDS);
+        let too_soon = second < self.rebuilt.saturating_add(REBUILD_INTERVAL_SECONDS);
+        if too_soon || self.fullness() < self.rebuild_at {
+            return None;
+        }
+        let moved = self.rebuild();
+        self.rebuilt = second;
+        // What is live is no garbage: the next rebuild waits until half of what is free now is used.
+        self.rebuild_at = REBUILD_AT.max((self.fullness() + 1000) / 2);
+        Some(moved)
+    }
+
+    /// Weights of the buckets that overlap with `since..until` (Unix nanoseconds), bucket by bucket, oldest first;
+    /// in no particular order within a bucket.
+    pub fn weights(&self, since: u64, until: u64) -> impl Iterator<Item = (&Series, StackId, Weight)> {
+        self.buckets
+            .iter()
+            .filter(move |bucket| {
+                bucket.first.saturating_mul(NANOSECONDS) < until
+                    && (bucket.last + 1).saturating_mul(NANOSECONDS) > since
+            })
+            .flat_map(|bucket| bucket.entries.iter())
+            .map(|(&(series, stack), &weight)| (self.series_of(series), stack, weight))
+    }
+
+    /// The frames and stacks that [`weights`](Self::weights) speaks of.
+    pub fn stacks(&self) -> &Stacks {
+        &self.stacks
+    }
+
+    /// Unix nanoseconds from which on everything that was added is still here.
+    pub fn complete_since(&self) -> u64 {
+        self.complete_since
+    }
+
+    /// What did not fit.
+    pub fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    /// How full the tables are.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            entries: self.entries,
+            nodes: self.stacks.node_count(),
+            frames: self.stacks.frame_count(),
+            series: self.series.len(),
+        }
+    }
+
+    fn series_of(&self, id: SeriesId) -> &Series {
+        self.series.get_index(id.0 as usize).expect("a SeriesId of this Aggregate and generation")
+    }
+
+    /// The index of the bucket of a second; a new one is put where its time belongs.
+    fn bucket(&mut self, second: u64) -> usize {
+        if self.retention.seconds.is_none()
+            && let Some(only) = self.buckets.front_mut()
+        {
+            only.first = only.first.min(second);
+            only.last = only.last.max(second);
+            return 0;
+        }
+        match self.buckets.binary_search_by_key(&second, |bucket| bucket.first) {
+            Ok(index) => index,
+            Err(index) => {
+                let bucket = Bucket { first: second, last: second, entries: Entries::default() };
+                self.buckets.insert(index, bucket);
+                index
+            }
+        }
+    }
+
+    /// Makes room by dropping the oldest second before its time.
+    fn drop_oldest(&mut self) {
+        let Some(bucket) = self.forget_front() else { return };
+        self.overflow.seconds_dropped += 1;
+        self.overflow.samples_dropped += bucket.entries.values().map(|weight| weight.samples).sum::<u64>();
+        self.complete_since = self.complete_since.max((bucket.last + 1) * NANOSECONDS);
+    }
+
+    fn forget_front(&mut self) -> Option<Bucket> {
+        let bucket = self.buckets.pop_front()?;
+        self.entries -= bucket.entries.len();
+        Some(bucket)
+    }
+
+    /// Thousandths of its limit that the fullest table uses.
+    fn fullness(&self) -> usize {
+        let limits = &self.retention;
+        let used = |used: usize, limit: usize| used.saturating_mul(1000) / limit.max(1);
+        used(self.stacks.node_count().max(self.stacks.frame_count()), limits.max_nodes)
+            .max(used(self.text_bytes, limits.max_text_bytes))
+            .max(used(self.series.len() - 1, limits.max_series))
+    }
+
+    /// Replaces both tables by ones that hold only what the buckets refer to.
+    fn rebuild(&mut self) -> Moved {
+        let mut stacks = Stacks::default();
+        let table_full = intern_table_full(&mut stacks);
+        let mut series = IndexSet::default();
+        series.insert(overflow_series());
+        let mut moved = Moved::default();
+        moved.stacks.insert(self.table_full, table_full);
+        moved.series.insert(SeriesId(0), SeriesId(0));
+        for bucket in &mut self.buckets {
+            let old = std::mem::take(&mut bucket.entries);
+            bucket.entries.reserve(old.len());
+            for ((old_series, old_stack), weight) in old {
+                let new_series = *moved.series.entry(old_series).or_insert_with(|| {
+                    let named =
+                        self.series.get_index(old_series.0 as usize).expect("an id of this generation");
+                    SeriesId(series.insert_full(named.clone()).0 as u32)
+                });
+                let new_stack = *moved.stacks.entry(old_stack).or_insert_with(|| {
+                    let frames = self.stacks.root_first(old_stack).into_iter().cloned();
+                    stacks.intern(frames).expect("a stack has a frame")
+                });
+                bucket.entries.insert((new_series, new_stack), weight);
+            }
+        }
+        self.text_bytes = stacks.frames().map(|frame| frame.function.len() + frame.file.len()).sum();
+        self.stacks = stacks;
+        self.series = series;
+        self.table_full = table_full;
+        self.generation += 1;
+        moved
+    }
+}
+
+fn intern_table_full(stacks: &mut Stacks) -> StackId {
+    let frame = stacks.intern_frame(Frame::unknown(Reason::AgentTableFull));
+    stacks.push(None, frame)
+}
+
+/// Always the first of its table.
+fn overflow_series() -> Series {
+    let empty: Arc<str> = "".into();
+    Series {
+        pid: Pid(0),
+        command: "[agent table full]".into(),
+        tid: Tid(0),
+        thread: empty.clone(),
+        python: empty,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FrameKind;
+
+    const ONE: Weight = Weight { samples: 1, nanoseconds: 10_000_000 };
+
+    fn frames(names: &[&str]) -> Vec<Frame> {
+        names.iter().map(|name| Frame::bare(FrameKind::Python, *name)).collect()
+    }
+
+    fn series(pid: u32) -> Series {
+        Series {
+            pid: Pid(pid),
+            command: "app".into(),
+            tid: Tid(pid),
+            thread: "main".into(),
+            python: "3.12.1".into(),
+        }
+    }
+
+    fn add(aggregate: &mut Aggregate, second: u64, pid: u32, names: &[&str]) -> Option<Reason> {
+        let series = aggregate.series(&series(pid));
+        let stack = aggregate.intern(frames(names));
+        aggregate.add(second * NANOSECONDS, series, stack, ONE)
+    }
+
+    /// `pid root;…;leaf samples`, sorted.
+    fn content(aggregate: &Aggregate, since: u64, until: u64) -> Vec<String> {
+        let mut lines: Vec<String> = aggregate
+            .weights(since * NANOSECONDS, until * NANOSECONDS)
+            .map(|(series, stack, weight)| {
+                let names: Vec<String> = aggregate
+                    .stacks()
+                    .root_first(stack)
+                    .iter()
+                    .map(|frame| match frame.kind {
+                        FrameKind::Unknown(reason) => reason.label().to_owned(),
+                        _ => frame.function.to_string(),
+                    })
+                    .collect();
+                format!("{} {} {}", series.pid, names.join(";"), weight.samples)
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    fn small(seconds: Option<u64>) -> Retention {
+        Retention { seconds, max_entries: 4, max_nodes: 8, max_text_bytes: 1000, max_series: 3 }
+    }
+
+    #[test]
+    fn the_same_stack_of_the_same_second_is_one_entry() {
+        let mut aggregate = Aggregate::new(small(Some(10)), 0);
+        for second in [5, 5, 6] {
+            assert_eq!(add(&mut aggregate, second, 1, &["a", "b"]), None);
+        }
+        assert_eq!(aggregate.sizes().entries, 2);
+        assert_eq!(content(&aggregate, 5, 6), ["1 a;b 2"]);
+        assert_eq!(content(&aggregate, 0, 100), ["1 a;b 1", "1 a;b 2"]);
+    }
+
+    #[test]
+    fn a_late_sample_goes_to_its_own_second() {
+        let mut aggregate = Aggregate::new(small(Some(10)), 0);
+        for second in [7, 5, 6, 5] {
+            assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+        }
+        assert_eq!(content(&aggregate, 5, 6), ["1 a 2"]);
+    }
+
+    #[test]
+    fn without_retention_the_seconds_are_one() {
+        let mut aggregate = Aggregate::new(small(None), 0);
+        for second in [5, 100_000, 3] {
+            assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+        }
+        assert!(aggregate.maintain(200_000 * NANOSECONDS).is_none());
+        assert_eq!(content(&aggregate, 0, u64::MAX / NANOSECONDS), ["1 a 3"]);
+        assert_eq!(aggregate.complete_since(), 0);
+    }
+
+    #[test]
+    fn old_seconds_go() {
+        let mut aggregate = Aggregate::new(small(Some(3)), 4 * NANOSECONDS);
+        for second in [5, 6, 9] {
+            assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+        }
+        aggregate.maintain(9 * NANOSECONDS);
+        assert_eq!(aggregate.sizes().entries, 2);
+        assert_eq!(aggregate.complete_since(), 6 * NANOSECONDS);
+        assert_eq!(aggregate.overflow(), Overflow::default());
+    }
+
+    #[test]
+    fn a_full_live_aggregate_drops_its_oldest_second_and_counts_it() {
+        let mut aggregate = Aggregate::new(small(Some(100)), 0);
+        for second in 1..=5 {
+            assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+        }
+        assert_eq!(aggregate.sizes().entries, 4);
+        assert_eq!(content(&aggregate, 0, 3), ["1 a 1"]);
+        assert_eq!(aggregate.complete_since(), 2 * NANOSECONDS);
+        let overflow = aggregate.overflow();
+        assert_eq!((overflow.seconds_dropped, overflow.samples_dropped), (1, 1));
+    }
+
+    #[test]
+    fn a_full_recording_folds_new_stacks_and_keeps_their_weight() {
+        let mut aggregate = Aggregate::new(small(None), 0);
+        for name in ["a", "b", "c", "d"] {
+            assert_eq!(add(&mut aggregate, 1, 1, &[name]), None);
+        }
+        assert_eq!(add(&mut aggregate, 1, 1, &["e"]), Some(Reason::AgentTableFull));
+        assert_eq!(add(&mut aggregate, 1, 1, &["f"]), Some(Reason::AgentTableFull));
+        assert_eq!(add(&mut aggregate, 1, 1, &["a"]), None);
+        assert_eq!(content(&aggregate, 0, 2), ["1 a 2", "1 agent_table_full 2", "1 b 1", "1 c 1", "1 d 1"]);
+        assert_eq!(aggregate.overflow().folded_samples, 2);
+    }
+
+    #[test]
+    fn a_stack_that_finds_no_node_is_folded_but_a_known_one_is_found() {
+        let mut aggregate = Aggregate::new(Retention { max_entries: 100, ..small(None) }, 0);
+        assert_eq!(add(&mut aggregate, 1, 1, &["a", "b", "c", "d", "e", "f", "g"]), None);
+        assert_eq!(add(&mut aggregate, 1, 1, &["x"]), Some(Reason::AgentTableFull));
+        assert_eq!(add(&mut aggregate, 1, 1, &["a", "b"]), None);
+        assert_eq!(aggregate.sizes().nodes, 8);
+    }
+
+    #[test]
+    fn names_count_against_their_limit() {
+        let mut aggregate = Aggregate::new(Retention { max_text_bytes: 5, ..small(None) }, 0);
+        assert_eq!(add(&mut aggregate, 1, 1, &["abc", "defg"]), None);
+        assert_eq!(add(&mut aggregate, 1, 1, &["h"]), Some(Reason::AgentTableFull));
+    }
+
+    #[test]
+    fn series_past_the_limit_share_the_overflow_series() {
+        let mut aggregate = Aggregate::new(Retention { max_entries: 100, ..small(None) }, 0);
+        for pid in 1..=5 {
+            assert_eq!(add(&mut aggregate, 1, pid, &["a"]), None);
+        }
+        assert_eq!(content(&aggregate, 0, 2), ["0 a 2", "1 a 1", "2 a 1", "3 a 1"]);
+        assert_eq!(aggregate.overflow().unnamed_samples, 2);
+    }
+
+    #[test]
+    fn a_rebuild_keeps_what_is_live_and_makes_room() {
+        let mut aggregate = Aggregate::new(small(Some(10)), 0);
+        assert_eq!(add(&mut aggregate, 1, 1, &["old", "older", "oldest", "ancient"]), None);
+        assert_eq!(add(&mut aggregate, 12, 2, &["a", "b"]), None);
+        let generation = aggregate.generation();
+        let live = aggregate.intern(frames(&["a", "b"]));
+        let dead = aggregate.intern(frames(&["old"]));
+        let moved = aggregate.maintain(14 * NANOSECONDS).expect("a rebuild");
+        assert_eq!(moved.stacks.get(&live), Some(&aggregate.intern(frames(&["a", "b"]))));
+        assert_eq!(moved.stacks.get(&dead), None);
+        assert_ne!(aggregate.generation(), generation);
+        assert_eq!(content(&aggregate, 0, 100), ["2 a;b 1"]);
+        let sizes = aggregate.sizes();
+        assert_eq!((sizes.nodes, sizes.frames, sizes.series), (3, 3, 2));
+        assert_eq!(add(&mut aggregate, 14, 2, &["a", "b"]), None);
+        assert_eq!(content(&aggregate, 14, 15), ["2 a;b 1"]);
+    }
+
+    #[test]
+    fn rebuilds_keep_a_distance() {
+        let mut aggregate = Aggregate::new(small(Some(100)), 0);
+        assert_eq!(add(&mut aggregate, 20, 1, &["a", "b", "c", "d", "e", "f", "g"]), None);
+        assert!(aggregate.maintain(20 * NANOSECONDS).is_some());
+        assert!(aggregate.maintain(21 * NANOSECONDS).is_none());
+        assert!(aggregate.maintain(30 * NANOSECONDS).is_some());
+    }
+
+    #[test]
+    fn what_is_live_does_not_cause_rebuilds() {
+        let mut aggregate = Aggregate::new(Retention { max_nodes: 10, ..small(Some(100)) }, 0);
+        assert_eq!(add(&mut aggregate, 20, 1, &["a", "b", "c", "d", "e", "f", "g"]), None);
+        assert!(aggregate.maintain(20 * NANOSECONDS).is_some());
+        assert!(aggregate.maintain(40 * NANOSECONDS).is_none());
+        assert_eq!(add(&mut aggregate, 40, 1, &["h"]), None);
+        assert!(aggregate.maintain(50 * NANOSECONDS).is_some());
+    }
+
+    #[test]
+    fn an_empty_stack_says_why() {
+        let mut aggregate = Aggregate::new(small(None), 0);
+        assert_eq!(add(&mut aggregate, 1, 1, &[]), None);
+        assert_eq!(content(&aggregate, 0, 2), ["1 no_python_frame 1"]);
+    }
+}
