@@ -1,0 +1,324 @@
+//! The agent: wires the stages from the kernel's events to the aggregate, and keeps the accounts.
+//!
+//! One loop on one thread: drain, then symbolize and add, then once a second house-keeping. The kernel's ring buffer is
+//! the bounded channel in front of it, and what overflows there is counted there; a second channel behind it would only
+//! add a place to lose samples. It is the one module that knows every stage.
+
+mod accounts;
+mod clock;
+mod series;
+
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use firetower_ebpf::abi::{PyLayout, ProcessEvent, ProcessFacts, SampleEvent, StackHash, process_event};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::aggregate::Aggregate;
+use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, RunTime, StackDefinition};
+use crate::model::{Frame, Pid, Reason, StackId, Weight};
+use crate::native::kallsyms::Kallsyms;
+use crate::process::identity;
+use crate::process::table::{Process, State, Table};
+use crate::symbolize::Symbolizer;
+
+pub use accounts::{Accounts, ProcessAccount};
+use clock::Clock;
+use series::SeriesCache;
+
+/// Stacks known to the kernel side and the agent; past this all of them are sent anew. Below the kernel map's size, so
+/// that it never fills.
+const MAX_STACKS: usize = 48_000;
+
+/// The aggregate, shared with those who ask it.
+pub type SharedAggregate = Arc<Mutex<Aggregate>>;
+
+/// A lock that a panic elsewhere can't take away: the aggregate's methods leave it whole.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A stack that the kernel side sends by hash from now on.
+#[derive(Clone, Copy, Debug)]
+struct KnownStack {
+    pid: Pid,
+    stack: StackId,
+    reason: Option<Reason>,
+}
+
+/// The running profiler.
+pub struct Agent {
+    capture: Capture,
+    drain: Drain,
+    aggregate: SharedAggregate,
+    processes: Table,
+    symbolizer: Symbolizer,
+    stacks: FxHashMap<StackHash, KnownStack>,
+    series: SeriesCache,
+    accounts: Accounts,
+    clock: Clock,
+    only_targets: bool,
+    sample_weight: Weight,
+}
+
+impl Agent {
+    /// Loads the kernel side. Nothing is sampled before [`Agent::enable`].
+    pub fn new(options: Options, aggregate: SharedAggregate) -> Result<Agent, CaptureError> {
+        let (capture, drain) = Capture::load(options)?;
+        let kernel = Kallsyms::load().map_err(CaptureError::Io)?;
+        let period = capture.period();
+        Ok(Agent {
+            capture,
+            drain,
+            aggregate,
+            processes: Table::default(),
+            symbolizer: Symbolizer::new(kernel),
+            stacks: FxHashMap::default(),
+            series: SeriesCache::default(),
+            accounts: Accounts::default(),
+            clock: Clock::new(),
+            only_targets: options.only_targets,
+            sample_weight: Weight { samples: 1, nanoseconds: period.as_nanos() as u64 },
+        })
+    }
+
+    /// Lets samples fire.
+    pub fn enable(&mut self) -> Result<(), CaptureError> {
+        self.capture.enable()
+    }
+
+    /// Adds a process to those that are sampled, and examines it at once.
+    pub fn watch(&mut self, pid: Pid, follow: bool) -> Result<(), CaptureError> {
+        self.capture.add_target(pid, follow)?;
+        if follow {
+            // Whoever is forked from here on is added by the kernel side; this is for those that were before.
+            for child in identity::descendants(pid) {
+                self.capture.add_target(child, true)?;
+                self.examine(child)?;
+            }
+        }
+        self.examine(pid)
+    }
+
+    /// Finds the Python processes that are there and have not been met, also those that use no CPU; and forgets the
+    /// ones that are gone though no event said so.
+    pub fn discover(&mut self) -> Result<(), CaptureError> {
+        for pid in self.processes.gone() {
+            self.forget_process(pid);
+        }
+        let known: FxHashSet<Pid> = self.processes.iter().map(|(pid, _)| pid).collect();
+        for pid in identity::all() {
+            if !known.contains(&pid) {
+                self.examine(pid)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for events, at most `timeout`, and handles all that are there.
+    pub fn run_once(&mut self, timeout: Duration) -> Result<(), CaptureError> {
+        self.drain.wait(timeout)?;
+        while let Some(event) = self.drain.next() {
+            match event {
+                Event::Sample(sample, definition) => self.sample(&sample, definition),
+                Event::Process(event) => self.process_event(&event)?,
+                Event::Malformed(size) => {
+                    tracing::error!("{size} bytes from the kernel side are no event");
+                    self.accounts.unattributed(Reason::KernelSideFailed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// House-keeping, about once a second: time, retention, tables that have filled up.
+    pub fn tick(&mut self) {
+        self.clock = Clock::new();
+        let moved = lock(&self.aggregate).maintain(self.clock.unix_now());
+        if let Some(moved) = moved {
+            self.series.clear();
+            // What no live second refers to is gone, and must be defined anew if it is seen again.
+            let lost: Vec<StackHash> = self
+                .stacks
+                .iter_mut()
+                .filter_map(|(&hash, known)| match moved.stacks.get(&known.stack) {
+                    Some(&stack) => {
+                        known.stack = stack;
+                        None
+                    }
+                    None => Some(hash),
+                })
+                .collect();
+            for hash in lost {
+                self.forget_stack(hash);
+            }
+        }
+        if self.stacks.len() > MAX_STACKS {
+            for hash in self.stacks.keys().copied().collect::<Vec<_>>() {
+                self.forget_stack(hash);
+            }
+        }
+    }
+
+    /// Stops samples and handles every one that fired: after it, the accounts are whole.
+    pub fn finish(&mut self) -> Result<(), CaptureError> {
+        self.capture.disable()?;
+        self.run_once(Duration::ZERO)
+    }
+
+    /// The accounts of this run, as far as they have been drained.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// The kernel side's counters.
+    pub fn counters(&self) -> Result<Counters, CaptureError> {
+        self.capture.counters()
+    }
+
+    /// Each eBPF program's runs and time in the kernel.
+    pub fn run_times(&self) -> Result<Vec<RunTime>, CaptureError> {
+        self.capture.run_times()
+    }
+
+    /// The processes that were met.
+    pub fn processes(&self) -> &Table {
+        &self.processes
+    }
+
+    /// Frames that could not be named, by reason.
+    pub fn symbolization_failures(&self) -> impl Iterator<Item = (Reason, u64)> {
+        self.symbolizer.failures()
+    }
+
+    /// Stacks that the kernel side sends by hash.
+    pub fn known_stacks(&self) -> usize {
+        self.stacks.len()
+    }
+
+    fn sample(&mut self, sample: &SampleEvent, definition: Option<StackDefinition>) {
+        let pid = Pid(sample.tgid);
+        let known = match Reason::from_code(sample.reason) {
+            Some(reason) => Err(reason),
+            None => self.stack(pid, sample, definition),
+        };
+        let mut aggregate = lock(&self.aggregate);
+        let (stack, reason) = match known {
+            Ok(known) => (known.stack, known.reason),
+            Err(reason) => (aggregate.intern(vec![Frame::unknown(reason)]), Some(reason)),
+        };
+        let process = self.processes.get(pid).filter(|process| process.generation == sample.generation || sample.generation == 0);
+        let series = self.series.id(&mut aggregate, sample, process);
+        let overflow = aggregate.add(self.clock.unix(sample.time), series, stack, self.sample_weight);
+        self.accounts.sample(pid, reason.or(overflow), self.sample_weight);
+    }
+
+    /// The sample's stack, by its hash or by the definition that came along.
+    fn stack(&mut self, pid: Pid, sample: &SampleEvent, definition: Option<StackDefinition>) -> Result<KnownStack, Reason> {
+        let Some(definition) = definition else {
+            return self.stacks.get(&sample.stack).copied().ok_or(Reason::StackUnknown);
+        };
+        let process = match self.processes.get(pid) {
+            Some(process) if process.generation == sample.generation => Some(process),
+            _ => self.processes.adopt_by_generation(pid, sample.generation),
+        };
+        let interpreter = match process.map(|process| &process.state) {
+            Some(State::Python(interpreter)) => interpreter.clone(),
+            _ => return Err(Reason::ProcessExited),
+        };
+        let named = self.symbolizer.symbolize(pid, &interpreter, &definition);
+        let stack = lock(&self.aggregate).intern(named.frames);
+        let known = KnownStack { pid, stack, reason: named.reason };
+        match self.stacks.entry(sample.stack) {
+            // A stack that could be named once keeps its names.
+            Entry::Occupied(old) if old.get().reason.is_none() => Ok(*old.get()),
+            Entry::Occupied(mut old) => Ok(*{
+                old.insert(known);
+                old.into_mut()
+            }),
+            Entry::Vacant(new) => Ok(*new.insert(known)),
+        }
+    }
+
+    fn process_event(&mut self, event: &ProcessEvent) -> Result<(), CaptureError> {
+        let pid = Pid(event.tgid);
+        match event.what {
+            process_event::REPORT => self.examine(pid)?,
+            process_event::FORK => {
+                self.processes.fork(pid, Pid(event.parent));
+            }
+            process_event::EXEC => {
+                self.forget_process(pid);
+                if self.only_targets {
+                    self.examine(pid)?;
+                }
+            }
+            process_event::EXIT => self.forget_process(pid),
+            other => tracing::error!("process event {other} from the kernel side is not known"),
+        }
+        Ok(())
+    }
+
+    /// Looks at a process and tells the kernel side what it is.
+    fn examine(&mut self, pid: Pid) -> Result<(), CaptureError> {
+        let now = self.clock.monotonic_now();
+        let Some(process) = self.processes.examine(pid) else {
+            self.forget_process(pid);
+            return Ok(());
+        };
+        let facts = facts(process, now);
+        let started = process.started;
+        match &process.state {
+            State::Python(interpreter) => {
+                tracing::info!(%pid, "CPython {} in {}", interpreter.version, interpreter.file.display());
+            }
+            State::Not { reason, detail, .. } => tracing::debug!(%pid, "{} {detail}", reason.text()),
+        }
+        self.capture.set_process(pid, &facts)?;
+        // It may have ended before the kernel side had anything to delete.
+        if identity::started(pid) != Some(started) {
+            self.forget_process(pid);
+        }
+        Ok(())
+    }
+
+    fn forget_process(&mut self, pid: Pid) {
+        self.capture.forget_process(pid);
+        self.processes.forget(pid);
+        self.symbolizer.forget(pid);
+        self.series.forget(pid);
+        let of_process = |(&hash, known): (&StackHash, &KnownStack)| (known.pid == pid).then_some(hash);
+        for hash in self.stacks.iter().filter_map(of_process).collect::<Vec<_>>() {
+            self.forget_stack(hash);
+        }
+    }
+
+    fn forget_stack(&mut self, hash: StackHash) {
+        self.capture.forget_stack(hash);
+        self.stacks.remove(&hash);
+    }
+}
+
+/// What the kernel side is told of a process at `now` (monotonic nanoseconds).
+fn facts(process: &Process, now: u64) -> ProcessFacts {
+    let base = ProcessFacts {
+        state: 0,
+        generation: process.generation,
+        runtime: 0,
+        report_after: u64::MAX,
+        layout: PyLayout::default(),
+    };
+    match &process.state {
+        State::Python(interpreter) => ProcessFacts {
+            runtime: interpreter.runtime,
+            layout: interpreter.layout.with_tstate_size(),
+            ..base
+        },
+        State::Not { reason, recheck, .. } => ProcessFacts {
+            state: *reason as u32,
+            report_after: recheck.map_or(u64::MAX, |after| now + after.as_nanos() as u64),
+            ..base
+        },
+    }
+}

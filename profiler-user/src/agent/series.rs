@@ -1,0 +1,60 @@
+//! Labels of a sample, with a cache: a thread's labels are made once, not per sample. It must not know stacks.
+
+use std::sync::Arc;
+
+use firetower_ebpf::abi::SampleEvent;
+use rustc_hash::FxHashMap;
+
+use crate::aggregate::{Aggregate, SeriesId};
+use crate::model::{Pid, Series, Tid};
+use crate::process::table::Process;
+
+/// A thread under one name in one attachment of its process.
+type Key = (u32, [u8; 16], u32);
+
+/// Most threads whose labels are remembered of one process.
+const MAX_THREADS: usize = 16_384;
+
+/// Series ids of the threads seen.
+#[derive(Debug, Default)]
+pub struct SeriesCache {
+    ids: FxHashMap<Pid, FxHashMap<Key, SeriesId>>,
+}
+
+impl SeriesCache {
+    /// The series that the sample belongs to.
+    pub fn id(&mut self, aggregate: &mut Aggregate, sample: &SampleEvent, process: Option<&Process>) -> SeriesId {
+        let pid = Pid(sample.tgid);
+        let threads = self.ids.entry(pid).or_default();
+        if threads.len() >= MAX_THREADS {
+            threads.clear();
+        }
+        // Without its process a thread has poorer labels, which must not stick.
+        let generation = process.map_or(0, |process| process.generation);
+        *threads.entry((sample.tid, sample.comm, generation)).or_insert_with(|| {
+            let thread = thread_name(&sample.comm);
+            let command = match process {
+                Some(process) => process.command.clone(),
+                None => format!("[{thread}]").into(),
+            };
+            let python = process.and_then(Process::python).unwrap_or_default().into();
+            aggregate.series(&Series { pid, command, tid: Tid(sample.tid), thread, python })
+        })
+    }
+
+    /// Drops a process's threads.
+    pub fn forget(&mut self, pid: Pid) {
+        self.ids.remove(&pid);
+    }
+
+    /// Drops everything: the aggregate has given out new ids.
+    pub fn clear(&mut self) {
+        self.ids.clear();
+    }
+}
+
+/// The kernel's `comm`: up to 15 bytes that any process may choose.
+fn thread_name(comm: &[u8; 16]) -> Arc<str> {
+    let end = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
+    String::from_utf8_lossy(&comm[..end]).chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().into()
+}

@@ -1,0 +1,65 @@
+//! Who a process is: is it there, is it the same one, what is it called. It must not know what it runs.
+
+use std::fs;
+use std::sync::Arc;
+
+use procfs::process::{self, Process};
+
+use crate::model::Pid;
+
+/// Most characters of a command line that are kept.
+const MAX_COMMAND: usize = 200;
+
+/// When the process started, in clock ticks since boot; `None`: there is no such process, or only its zombie.
+/// Together with the pid it names one process for good.
+pub fn started(pid: Pid) -> Option<u64> {
+    let stat = Process::new(i32::try_from(pid.0).ok()?).and_then(|process| process.stat()).ok()?;
+    (stat.state != 'Z' && stat.state != 'X').then_some(stat.starttime)
+}
+
+/// The command line, arguments separated by spaces and shortened; for one that has none (a kernel thread) its name in
+/// brackets; `[gone]` where there is no such process.
+pub fn command(pid: Pid) -> Arc<str> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ");
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.trim().is_empty() {
+        let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_else(|_| "gone".to_owned());
+        return format!("[{}]", comm.trim_end()).into();
+    }
+    match text.char_indices().nth(MAX_COMMAND) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// The process that a thread id belongs to, if it is a thread id and not that of the process itself.
+pub fn process_of_thread(tid: Pid) -> Option<Pid> {
+    let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let tgid = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()?;
+    (tgid != tid.0).then_some(Pid(tgid))
+}
+
+/// Every process that there is.
+pub fn all() -> Vec<Pid> {
+    let processes = process::all_processes().into_iter().flatten();
+    processes.filter_map(|process| process.ok().map(|process| Pid(process.pid as u32))).collect()
+}
+
+/// The children of a process, and theirs, at this moment.
+pub fn descendants(of: Pid) -> Vec<Pid> {
+    let parents: Vec<(Pid, Pid)> = process::all_processes()
+        .into_iter()
+        .flatten()
+        .filter_map(|process| process.and_then(|process| process.stat()).ok())
+        .map(|stat| (Pid(stat.pid as u32), Pid(stat.ppid as u32)))
+        .collect();
+    let mut found = vec![of];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        let children = parents.iter().filter(|(pid, ppid)| *ppid == parent && !found.contains(pid));
+        found.extend(children.map(|(pid, _)| *pid).collect::<Vec<_>>());
+        next += 1;
+    }
+    found.split_off(1)
+}

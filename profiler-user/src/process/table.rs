@@ -1,0 +1,139 @@
+//! The processes that were met: what they run, what they are called, when to look again.
+//!
+//! It must not know the kernel side's maps, stacks or profiles: the agent acts on what it answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::identity;
+use super::memory::LiveMemory;
+use crate::model::{Pid, Reason};
+use crate::python::Interpreter;
+use crate::python::detect::{Outcome, Recogniser};
+
+/// A process that is no Python is looked at again, as long as it burns CPU: an interpreter may be loaded later. First
+/// after this long, then after twice as long each time.
+const FIRST_RECHECK: Duration = Duration::from_millis(250);
+/// And at most after this long.
+const LAST_RECHECK: Duration = Duration::from_secs(60);
+/// A process that is about to load its interpreter is looked at again at its next sample.
+const SOON: Duration = Duration::from_millis(2);
+
+/// What is known of one process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Its command line, or its name in brackets.
+    pub command: Arc<str>,
+    /// When it started, in clock ticks since boot; tells a reused pid.
+    pub started: u64,
+    /// Number of this attachment; see [`firetower_ebpf::abi::ProcessFacts::generation`].
+    pub generation: u32,
+    /// What it runs.
+    pub state: State,
+}
+
+/// What a process runs.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// Python that can be read.
+    Python(Arc<Interpreter>),
+    /// Samples of it are counted under this reason; `detail` says more, or is empty.
+    Not {
+        /// Why there are no Python stacks.
+        reason: Reason,
+        /// In words, for people.
+        detail: String,
+        /// When to look again, if ever.
+        recheck: Option<Duration>,
+    },
+}
+
+impl Process {
+    /// Its interpreter's version, or nothing.
+    pub fn python(&self) -> Option<String> {
+        match &self.state {
+            State::Python(interpreter) => Some(interpreter.version.to_string()),
+            State::Not { .. } => None,
+        }
+    }
+}
+
+/// Processes by pid.
+#[derive(Default)]
+pub struct Table {
+    processes: FxHashMap<Pid, Process>,
+    recogniser: Recogniser,
+    last_generation: u32,
+}
+
+impl Table {
+    /// Looks at a process (again) and remembers what it found. `None`: it is gone.
+    pub fn examine(&mut self, pid: Pid) -> Option<&Process> {
+        let Some(started) = identity::started(pid) else {
+            self.processes.remove(&pid);
+            return None;
+        };
+        let before = self.processes.get(&pid).filter(|process| process.started == started);
+        let last_recheck = before.and_then(|process| match process.state {
+            State::Not { recheck, reason: Reason::NotPython, .. } => recheck,
+            _ => None,
+        });
+        let state = match self.recogniser.examine(pid, &LiveMemory::new(pid)) {
+            Outcome::Python(interpreter) => State::Python(Arc::new(*interpreter)),
+            Outcome::NotYet => {
+                State::Not { reason: Reason::InterpreterNotRunning, detail: String::new(), recheck: Some(SOON) }
+            }
+            Outcome::NotPython => {
+                let recheck = last_recheck.map_or(FIRST_RECHECK, |last| (last * 2).min(LAST_RECHECK));
+                State::Not { reason: Reason::NotPython, detail: String::new(), recheck: Some(recheck) }
+            }
+            Outcome::Broken { reason, detail } => State::Not { reason, detail, recheck: Some(LAST_RECHECK) },
+        };
+        self.last_generation = self.last_generation.wrapping_add(1).max(1);
+        let process =
+            Process { command: identity::command(pid), started, generation: self.last_generation, state };
+        self.processes.insert(pid, process);
+        self.processes.get(&pid)
+    }
+
+    /// A child has what its parent has. `None`: the parent is not known.
+    pub fn fork(&mut self, child: Pid, parent: Pid) -> Option<&Process> {
+        let process = self.processes.get(&parent)?.clone();
+        self.adopt(child, process)
+    }
+
+    /// A process that runs under a generation must have been forked by one that has it, though nobody said so.
+    pub fn adopt_by_generation(&mut self, child: Pid, generation: u32) -> Option<&Process> {
+        let process = self.processes.values().find(|process| process.generation == generation)?.clone();
+        self.adopt(child, process)
+    }
+
+    fn adopt(&mut self, child: Pid, process: Process) -> Option<&Process> {
+        let started = identity::started(child).unwrap_or(process.started);
+        self.processes.insert(child, Process { started, ..process });
+        self.processes.get(&child)
+    }
+
+    /// What is known of a process.
+    pub fn get(&self, pid: Pid) -> Option<&Process> {
+        self.processes.get(&pid)
+    }
+
+    /// Drops a process that has ended, or runs another program now.
+    pub fn forget(&mut self, pid: Pid) {
+        self.processes.remove(&pid);
+    }
+
+    /// Every process that is known.
+    pub fn iter(&self) -> impl Iterator<Item = (Pid, &Process)> {
+        self.processes.iter().map(|(&pid, process)| (pid, process))
+    }
+
+    /// Known processes that are not there any more, or whose pid is another's by now.
+    pub fn gone(&self) -> Vec<Pid> {
+        let gone = |(pid, process): (Pid, &Process)| (identity::started(pid) != Some(process.started)).then_some(pid);
+        self.iter().filter_map(gone).collect()
+    }
+}
