@@ -5,3 +5,5 @@
 
 pub mod aggregate;
 pub mod model;
+pub mod query;
+pub mod render;
