@@ -101,6 +101,30 @@ pub mod flags {
 }
 
 impl PyLayout {
+    /// No layout: all zero.
+    pub const NONE: PyLayout = PyLayout {
+        runtime_interpreters_head: 0,
+        interp_next: 0,
+        interp_threads_head: 0,
+        tstate_next: 0,
+        tstate_thread_id: 0,
+        tstate_frame: 0,
+        tstate_datastack_chunk: 0,
+        tstate_datastack_top: 0,
+        cframe_current_frame: 0,
+        frame_size: 0,
+        frame_code: 0,
+        frame_previous: 0,
+        frame_instr: 0,
+        frame_owner: 0,
+        owner_shim: 0,
+        code_instructions: 0,
+        code_fingerprint: 0,
+        flags: 0,
+        tstate_size: 0,
+        reserved: 0,
+    };
+
     /// The same layout with `tstate_size` computed from the offsets into `PyThreadState`.
     pub fn with_tstate_size(mut self) -> PyLayout {
         let pointer_ends = [self.tstate_next, self.tstate_thread_id, self.tstate_frame, self.tstate_datastack_chunk]

@@ -23,7 +23,7 @@ pub fn report_new(tgid: u32, now: u64) -> Reason {
         generation: 0,
         runtime: 0,
         report_after: now + REPORT_AGAIN_NS,
-        layout: NO_LAYOUT,
+        layout: PyLayout::NONE,
     };
     if PROCESSES.insert(&tgid, &pending, aya_ebpf::bindings::BPF_NOEXIST as u64).is_err() {
         return Reason::ProcessTableFull;
@@ -114,26 +114,3 @@ pub fn now() -> u64 {
     // SAFETY: takes nothing, changes nothing.
     unsafe { bpf_ktime_get_ns() }
 }
-
-const NO_LAYOUT: PyLayout = PyLayout {
-    runtime_interpreters_head: 0,
-    interp_next: 0,
-    interp_threads_head: 0,
-    tstate_next: 0,
-    tstate_thread_id: 0,
-    tstate_frame: 0,
-    tstate_datastack_chunk: 0,
-    tstate_datastack_top: 0,
-    cframe_current_frame: 0,
-    frame_size: 0,
-    frame_code: 0,
-    frame_previous: 0,
-    frame_instr: 0,
-    frame_owner: 0,
-    owner_shim: 0,
-    code_instructions: 0,
-    code_fingerprint: 0,
-    flags: 0,
-    tstate_size: 0,
-    reserved: 0,
-};

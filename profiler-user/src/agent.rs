@@ -246,7 +246,9 @@ impl Agent {
         match event.what {
             process_event::REPORT => self.examine(pid)?,
             process_event::FORK => {
-                self.processes.fork(pid, Pid(event.parent));
+                if self.processes.fork(pid, Pid(event.parent)).is_none() {
+                    self.examine(pid)?;
+                }
             }
             process_event::EXEC => {
                 self.forget_process(pid);
@@ -307,7 +309,7 @@ fn facts(process: &Process, now: u64) -> ProcessFacts {
         generation: process.generation,
         runtime: 0,
         report_after: u64::MAX,
-        layout: PyLayout::default(),
+        layout: PyLayout::NONE,
     };
     match &process.state {
         State::Python(interpreter) => ProcessFacts {
