@@ -3,7 +3,9 @@
 //! One file a subcommand; each has an `Args` (clap) and a `run` that answers the exit code or a [`Failure`]. Nothing
 //! here knows how profiling works: that is the subcommands' business, and they ask the agent.
 
+mod failures;
 mod logging;
+mod record;
 
 pub mod exit;
 
@@ -25,7 +27,9 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Record(record::Args),
+}
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
 pub fn main() -> ExitCode {
@@ -50,7 +54,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<u8, Failure> {
-    match command {}
+    match command {
+        Command::Record(args) => record::run(&args),
+    }
 }
 
 /// Writes a subcommand's answer to stdout.

@@ -1,0 +1,229 @@
+//! `firetower record`: profiles processes for a while and writes a flame graph or folded stacks.
+
+mod launch;
+mod output;
+mod progress;
+mod summary;
+mod targets;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use clap::builder::RangedU64ValueParser;
+
+use super::exit::{Exit, Failure};
+use super::failures;
+use crate::agent::{Agent, SharedAggregate, lock};
+use crate::aggregate::{Aggregate, Retention};
+use crate::capture::Options;
+use crate::model::Profile;
+use crate::query::{self, Selection, View};
+
+use launch::Launched;
+use output::Output;
+use progress::Progress;
+use summary::Summary;
+use targets::Targets;
+
+/// How often the recording looks whether it is over.
+const ROUND: Duration = Duration::from_millis(50);
+/// How often there is house-keeping.
+const TICK: Duration = Duration::from_secs(1);
+/// Longest duration: a week.
+const MAX_SECONDS: f64 = 7.0 * 86_400.0;
+
+/// Profile processes and write a flame graph
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:
+  firetower record -p 4242 -d 60 -o slow.svg          one process for a minute
+  firetower record -o app.svg -- python3 app.py       a command from its start to its exit
+  firetower record --all -d 10 | grep json            every process; folded stacks to a pipe
+  firetower record -p 4242 --lines --threads -o x.folded",
+    group = clap::ArgGroup::new("what").required(true).multiple(false)
+)]
+pub struct Args {
+    /// Process to profile; may be given several times
+    #[arg(short, long = "pid", value_name = "PID", group = "what", action = clap::ArgAction::Append, value_parser = clap::value_parser!(u32).range(1..))]
+    pids: Vec<u32>,
+    /// Profile every process of this machine
+    #[arg(long, group = "what")]
+    all: bool,
+    /// Stop after this many seconds [default: until Ctrl-C, or until every process has exited]
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// Samples a second on each CPU
+    #[arg(short = 'F', long, value_name = "HZ", default_value = "99", value_parser = RangedU64ValueParser::<u32>::new().range(1..=9999))]
+    frequency: u32,
+    /// File to write: .svg (flame graph) or .folded (folded stacks); `-` is standard output, folded
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Show lines of a function as frames of their own
+    #[arg(short, long)]
+    lines: bool,
+    /// Show each thread apart
+    #[arg(short, long)]
+    threads: bool,
+    /// Profile the processes that these start, too
+    #[arg(short, long)]
+    subprocesses: bool,
+    /// Leave kernel frames out
+    #[arg(long)]
+    no_kernel: bool,
+    /// Print the closing summary as JSON (on standard error)
+    #[arg(long)]
+    json: bool,
+    /// Command to start and profile
+    #[arg(last = true, value_name = "COMMAND", group = "what")]
+    command: Vec<std::ffi::OsString>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
+    if !(seconds > 0.0 && seconds <= MAX_SECONDS) {
+        return Err(format!("{text} is out of range: more than 0, at most {MAX_SECONDS} seconds (a week)"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Records, writes, and answers the exit code: that of the command, if one was started.
+pub fn run(args: &Args) -> Result<u8, Failure> {
+    let mut targets = Targets::check(&args.pids)?;
+    let output = Output::prepare(args.output.as_deref(), &targets)?;
+    let signals = Signals::install()?;
+
+
+    let options = Options { frequency: args.frequency, only_targets: !args.all, kernel_stacks: !args.no_kernel };
+    let started = unix_now();
+    let aggregate: SharedAggregate = Arc::new(Mutex::new(Aggregate::new(Retention::recording(), started)));
+    let mut agent = Agent::new(options, aggregate.clone()).map_err(failures::capture)?;
+    let mut command = None;
+    if !args.command.is_empty() {
+        let launched = Launched::prepare(&args.command)?;
+        targets.add(launched.pid());
+        targets.rename(launched.pid(), launched.name());
+        command = Some(launched);
+    }
+    for pid in targets.pids() {
+        agent.watch(pid, args.subprocesses).map_err(failures::capture)?;
+    }
+    if args.all {
+        agent.discover().map_err(failures::capture)?;
+    }
+    if command.is_none() {
+        targets.warn_of_what_is_no_python(&agent);
+    }
+    agent.enable().map_err(failures::capture)?;
+    let begin = Instant::now();
+    if let Some(command) = &mut command {
+        command.release()?;
+    }
+
+    let recording = Recording { args, signals: &signals, begin };
+    recording.run(&mut agent, &mut targets, command.as_mut())?;
+    let elapsed = begin.elapsed();
+    agent.finish().map_err(failures::capture)?;
+    targets.note_exited(elapsed);
+
+    let profile = profile(args, &aggregate, started, elapsed, &targets);
+    let summary = Summary::new(&agent, elapsed)?;
+    let written = if summary.samples() == 0 { Ok(None) } else { output.write(&profile).map(Some) };
+    match &written {
+        Ok(path) => summary.print(args.json, path.as_deref()),
+        Err(_) => summary.print(args.json, None),
+    }
+    if let Some(command) = &mut command {
+        // The command's code is the answer; a file that could not be written is worth a message all the same.
+        if let Err(failure) = written {
+            failure.report();
+        }
+        return command.wait(&signals);
+    }
+    match written? {
+        Some(_) => Ok(Exit::Ok.code()),
+        None => Err(Failure::new(Exit::NoSamples, "no samples: what was profiled used no CPU in this time")
+            .hint("a sampling profiler sees running code; profile for longer, or while there is load")),
+    }
+}
+
+/// The loop between the first sample and the last.
+struct Recording<'a> {
+    args: &'a Args,
+    signals: &'a Signals,
+    begin: Instant,
+}
+
+impl Recording<'_> {
+    fn run(&self, agent: &mut Agent, targets: &mut Targets, command: Option<&mut Launched>) -> Result<(), Failure> {
+        let progress = Progress::start(self.args.duration);
+        let mut next_tick = self.begin + TICK;
+        let mut command = command;
+        loop {
+            let left = self.args.duration.map_or(ROUND, |duration| duration.saturating_sub(self.begin.elapsed()));
+            if left.is_zero() || self.signals.received() > 0 {
+                break;
+            }
+            agent.run_once(left.min(ROUND)).map_err(failures::capture)?;
+            progress.update(self.begin.elapsed(), agent.accounts());
+            let over = match command.as_deref_mut() {
+                Some(command) => command.has_exited()?,
+                None => !self.args.all && targets.all_exited(),
+            };
+            if over {
+                break;
+            }
+            if Instant::now() >= next_tick {
+                agent.tick();
+                next_tick += TICK;
+            }
+        }
+        progress.end();
+        Ok(())
+    }
+}
+
+/// What was recorded, as the arguments want it looked at.
+fn profile(args: &Args, aggregate: &SharedAggregate, started: u64, elapsed: Duration, targets: &Targets) -> Profile {
+    let view = View {
+        lines: args.lines,
+        threads: args.threads,
+        processes: args.all || args.subprocesses || targets.pids().count() > 1,
+    };
+    let mut profile = query::profile(&lock(aggregate), &Selection::whole(started, unix_now()), view);
+    profile.about.start = started;
+    profile.about.duration = elapsed.as_nanos() as u64;
+    profile.about.frequency = args.frequency;
+    profile.about.subject = if args.all { "all processes".to_owned() } else { targets.describe() };
+    profile
+}
+
+fn unix_now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// SIGINT and SIGTERM, counted: the first ends the recording, and what was taken is kept.
+pub(super) struct Signals {
+    received: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    fn install() -> Result<Signals, Failure> {
+        let received = Arc::new(AtomicUsize::new(0));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            let number = received.clone();
+            // SAFETY: an atomic add is all that the handler does.
+            unsafe { signal_hook::low_level::register(signal, move || {
+                number.fetch_add(1, Ordering::SeqCst);
+            }) }
+                .map_err(|error| Failure::new(Exit::Internal, format!("can't catch signal {signal}: {error}")))?;
+        }
+        Ok(Signals { received })
+    }
+
+    /// How many came.
+    fn received(&self) -> usize {
+        self.received.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,118 @@
+//! Where `record` writes, and in which format. Nothing half-written is ever seen: a temporary file is renamed.
+
+use std::fs;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::targets::Targets;
+use crate::cli::exit::{Exit, Failure};
+use crate::model::Profile;
+use crate::render::{self, RenderError};
+
+/// A file's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Svg,
+    Folded,
+}
+
+/// What files can end in.
+const ENDINGS: &[(&str, Format)] = &[(".svg", Format::Svg), (".folded", Format::Folded)];
+
+/// A place to write to that was found to be writable before the recording began.
+pub(super) enum Output {
+    /// Folded stacks.
+    Stdout,
+    /// A file, and the temporary one beside it.
+    File { path: PathBuf, format: Format, temporary: NamedTempFile },
+}
+
+impl Output {
+    /// Finds out where to write. Without `-o`: standard output, or a new flame graph in this folder if that is a
+    /// terminal, as nobody reads a thousand folded stacks.
+    pub(super) fn prepare(wanted: Option<&Path>, targets: &Targets) -> Result<Output, Failure> {
+        match wanted {
+            Some(path) if path == Path::new("-") => Ok(Output::Stdout),
+            Some(path) => Output::file(path),
+            None if std::io::stdout().is_terminal() => Output::file(&default_name(targets)),
+            None => Ok(Output::Stdout),
+        }
+    }
+
+    fn file(path: &Path) -> Result<Output, Failure> {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let Some((_, format)) = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending)) else {
+            let endings = ENDINGS.iter().map(|(ending, _)| *ending).collect::<Vec<_>>().join(", ");
+            return Err(Failure::new(Exit::Usage, format!("{}: the file's ending says no format", path.display()))
+                .hint(format!("the endings are: {endings}")));
+        };
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Failure::new(Exit::OutputFolder, format!("{} is there and is no regular file", path.display())));
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let temporary = tempfile::Builder::new()
+            .prefix(".firetower-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)) // Less the umask, like any file.
+            .tempfile_in(folder)
+            .map_err(|error| {
+                let failure = Failure::new(Exit::OutputFolder, format!("can't write to the folder {}: {}", folder.display(), said(&error)));
+                match error.kind() {
+                    ErrorKind::NotFound => failure.hint(format!("make it first: mkdir -p {}", folder.display())),
+                    _ => failure,
+                }
+            })?;
+        Ok(Output::File { path: path.to_owned(), format: *format, temporary })
+    }
+
+    /// Renders and writes; the path, or `-`.
+    pub(super) fn write(self, profile: &Profile) -> Result<PathBuf, Failure> {
+        match self {
+            Output::Stdout => {
+                let bytes = render::folded::render(profile).map_err(render_failed)?;
+                crate::cli::print(&String::from_utf8_lossy(&bytes))?;
+                Ok("-".into())
+            }
+            Output::File { path, format, mut temporary } => {
+                let bytes = match format {
+                    Format::Svg => render::svg::render(profile),
+                    Format::Folded => render::folded::render(profile),
+                }
+                .map_err(render_failed)?;
+                let failed = |error: &std::io::Error| {
+                    Failure::new(Exit::WriteFailed, format!("can't write {}: {}", path.display(), said(error)))
+                        .hint("nothing was written; is the disk full?")
+                };
+                temporary.write_all(&bytes).map_err(|error| failed(&error))?;
+                temporary.as_file().sync_all().map_err(|error| failed(&error))?;
+                temporary.persist(&path).map_err(|error| failed(&error.error))?;
+                Ok(path)
+            }
+        }
+    }
+}
+
+/// What the operating system said, without the random name of the temporary file that `tempfile` adds.
+fn said(error: &std::io::Error) -> String {
+    match std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>()) {
+        Some(inner) => inner.to_string(),
+        None => error.get_ref().and_then(std::error::Error::source).map_or_else(|| error.to_string(), ToString::to_string),
+    }
+}
+
+fn render_failed(error: RenderError) -> Failure {
+    Failure::new(Exit::Internal, format!("can't draw the profile: {error}"))
+}
+
+/// `firetower-4242-1790000000.svg`: new each time.
+fn default_name(targets: &Targets) -> PathBuf {
+    let seconds = super::unix_now() / 1_000_000_000;
+    match targets.pids().next() {
+        Some(pid) => format!("firetower-{pid}-{seconds}.svg").into(),
+        None => format!("firetower-{seconds}.svg").into(),
+    }
+}
