@@ -1,6 +1,10 @@
 //! Tasks for working on firetower: `cargo xtask …`. It must not know how profiling works: it builds, checks and measures.
 
+mod ci;
+mod demo;
 mod ebpf;
+mod pythons;
+mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
@@ -20,11 +24,27 @@ enum Task {
     /// Builds the kernel side's object, or holds that the one in the tree is what the sources give
     #[command(subcommand)]
     Ebpf(ebpf::Task),
+    /// Holds what no compiler holds: where version checks are, which module uses which, what the docs name
+    Tidy,
+    /// Runs everything that is held: format, tidy, clippy, the eBPF object, tests, docs
+    Ci,
+    /// Says where the Python interpreters are that the tests need
+    Pythons {
+        /// Install what is missing, with pyenv
+        #[arg(long)]
+        install: bool,
+    },
+    /// Profiles the bundled example; prints the path of its flame graph last
+    Demo,
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Ebpf(task) => ebpf::run(&task),
+        Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
+        Task::Ci => ci::run(),
+        Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
+        Task::Demo => demo::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

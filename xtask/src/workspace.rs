@@ -62,6 +62,11 @@ pub fn tracked_files(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Whether this process may do what only root may.
+pub fn is_root(root: &Path) -> Result<bool> {
+    Ok(output(&mut command(root, "id", &["-u"]))? == "0")
+}
+
 /// The command as one would type it.
 fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -1,0 +1,96 @@
+//! `cargo xtask ci`: everything that is held, one step after the other, until one fails.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::ebpf::{self, Toolchain};
+use crate::{pythons, tidy, workspace};
+
+/// How a step ended that did not fail.
+enum Done {
+    Passed,
+    /// It could not be run here, for this reason.
+    Skipped(String),
+}
+
+/// A step's name and what it does in the checkout.
+type Step = (&'static str, fn(&Path) -> Result<Done>);
+
+const STEPS: &[Step] = &[
+    ("format", |root| cargo(root, &["fmt", "--all", "--check"])),
+    ("tidy", |root| tidy::check(root).map(|()| Done::Passed)),
+    ("clippy", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"])),
+    ("ebpf verify", ebpf_verify),
+    ("pythons", |root| pythons::provide(root, on_ci()).map(|()| Done::Passed)),
+    ("test", test),
+    ("doc", doc),
+];
+
+/// Runs every step. Prints each one's name before its output and its time after.
+///
+/// # Errors
+/// At the first step that fails.
+pub fn run() -> Result<()> {
+    let root = workspace::root()?;
+    let start = Instant::now();
+    let mut skipped = Vec::new();
+    for (name, step) in STEPS {
+        println!("\n== {name}");
+        let step_start = Instant::now();
+        match step(&root).with_context(|| format!("ci FAILED in step `{name}`"))? {
+            Done::Passed => println!("== {name}: passed in {}", seconds(step_start.elapsed())),
+            Done::Skipped(why) => {
+                println!("== {name}: SKIPPED: {why}");
+                skipped.push(*name);
+            }
+        }
+    }
+    let besides =
+        if skipped.is_empty() { String::new() } else { format!(", SKIPPED: {}", skipped.join(", ")) };
+    println!(
+        "\nci: {} of {} steps passed in {}{besides}",
+        STEPS.len() - skipped.len(),
+        STEPS.len(),
+        seconds(start.elapsed())
+    );
+    Ok(())
+}
+
+/// Whether this is a machine that is there to be set up by us.
+fn on_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<Done> {
+    workspace::run(&mut workspace::command(root, "cargo", arguments)).map(|()| Done::Passed)
+}
+
+/// Rebuilds the kernel side's object. A developer without its toolchain can do without; CI gets it if it can be had.
+fn ebpf_verify(root: &Path) -> Result<Done> {
+    let toolchain = if on_ci() { Toolchain::find_or_install(root) } else { Toolchain::find(root) };
+    match toolchain {
+        Ok(toolchain) => ebpf::verify(root, &toolchain).map(|()| Done::Passed),
+        Err(error) => Ok(Done::Skipped(format!("{error:#}"))),
+    }
+}
+
+/// All tests. Those that load eBPF programs need root: without it, each test binary runs under sudo.
+fn test(root: &Path) -> Result<Done> {
+    let mut cargo: Command = workspace::command(root, "cargo", &["test", "--workspace"]);
+    if !workspace::is_root(root)? {
+        cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", "sudo --preserve-env");
+    }
+    workspace::run(&mut cargo).map(|()| Done::Passed)
+}
+
+fn doc(root: &Path) -> Result<Done> {
+    let mut cargo = workspace::command(root, "cargo", &["doc", "--workspace", "--no-deps"]);
+    workspace::run(cargo.env("RUSTDOCFLAGS", "-Dwarnings")).map(|()| Done::Passed)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
