@@ -30,7 +30,8 @@ pub enum RenderError {
 }
 
 impl RenderError {
-    fn empty(profile: &Profile) -> RenderError {
+    /// The error for a profile without samples.
+    pub fn empty(profile: &Profile) -> RenderError {
         RenderError::Empty {
             subject: visible(&profile.about.subject),
             seconds: profile.about.duration as f64 / 1e9,
