@@ -6,6 +6,7 @@
 
 mod accounts;
 mod clock;
+mod publish;
 mod series;
 
 use std::collections::hash_map::Entry;
@@ -24,6 +25,7 @@ use crate::process::table::{Process, State, Table};
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
+pub use publish::Publisher;
 use clock::Clock;
 use series::SeriesCache;
 
@@ -134,7 +136,6 @@ impl Agent {
 
     /// House-keeping, about once a second: time, retention, tables that have filled up.
     pub fn tick(&mut self) {
-        self.clock = Clock::new();
         let moved = lock(&self.aggregate).maintain(self.clock.unix_now());
         if let Some(moved) = moved {
             self.series.clear();
@@ -165,6 +166,11 @@ impl Agent {
     pub fn finish(&mut self) -> Result<(), CaptureError> {
         self.capture.disable()?;
         self.run_once(Duration::ZERO)
+    }
+
+    /// Processes that had samples since the last call, with what was seen of them in that time.
+    pub fn take_process_accounts(&mut self) -> FxHashMap<Pid, ProcessAccount> {
+        self.accounts.take_processes()
     }
 
     /// The accounts of this run, as far as they have been drained.

@@ -2,7 +2,8 @@
 
 use nix::time::{ClockId, clock_gettime};
 
-/// The difference between the two clocks, at one moment: wall-clock time may be set.
+/// The difference between the two clocks at one moment, the start: if the wall clock is set while the agent runs,
+/// samples keep their order and their distances.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     /// Nanoseconds from a monotonic time to the same moment's Unix time.
@@ -10,7 +11,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The difference now.
+    /// From the difference now.
     pub fn new() -> Clock {
         Clock { offset: now(ClockId::CLOCK_REALTIME) - now(ClockId::CLOCK_MONOTONIC) }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firetower_ebpf::abi::SampleEvent;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::aggregate::{Aggregate, SeriesId};
 use crate::model::{Pid, Series, Tid};
@@ -40,6 +40,12 @@ impl SeriesCache {
             let python = process.and_then(Process::python).unwrap_or_default().into();
             aggregate.series(&Series { pid, command, tid: Tid(sample.tid), thread, python })
         })
+    }
+
+    /// Threads of a process that were sampled.
+    pub fn threads(&self, pid: Pid) -> usize {
+        let tids = self.ids.get(&pid).into_iter().flat_map(|threads| threads.keys().map(|&(tid, ..)| tid));
+        tids.collect::<FxHashSet<u32>>().len()
     }
 
     /// Drops a process's threads.

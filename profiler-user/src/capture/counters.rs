@@ -6,47 +6,66 @@ use firetower_ebpf::abi::counter;
 use super::CaptureError;
 use crate::model::Reason;
 
-/// What the kernel side counted since load, summed over the CPUs.
+/// What the kernel side counted since load, summed over the CPUs: the map `COUNTERS`, indexed as [`counter`] says.
 ///
 /// `fired` = `submitted` + the sum of `not_submitted`, once no sample is under way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
-    /// Samples that fired.
-    pub fired: u64,
-    /// Samples handed to the agent.
-    pub submitted: u64,
-    /// Of those, the ones that brought a new stack along.
-    pub new_stacks: u64,
-    /// Samples whose stack was deeper than what is kept.
-    pub truncated: u64,
-    /// Process events that the ring buffer had no room for.
-    pub process_events_lost: u64,
-    /// Samples that ended in the kernel, by reason; reasons that never occurred are left out.
-    pub not_submitted: Vec<(Reason, u64)>,
+    totals: [u64; counter::COUNT as usize],
 }
 
 impl Counters {
     pub(super) fn read(map: &PerCpuArray<MapData, u64>) -> Result<Counters, CaptureError> {
-        let sum = |index: u32| -> Result<u64, CaptureError> { Ok(map.get(&index, 0)?.iter().sum()) };
-        let mut not_submitted = Vec::new();
-        for &reason in Reason::ALL {
-            let count = sum(counter::NOT_SUBMITTED + reason as u32)?;
-            if count > 0 {
-                not_submitted.push((reason, count));
-            }
+        let mut totals = [0; counter::COUNT as usize];
+        for (index, total) in (0..).zip(&mut totals) {
+            *total = map.get(&index, 0)?.iter().sum();
         }
-        Ok(Counters {
-            fired: sum(counter::FIRED)?,
-            submitted: sum(counter::SUBMITTED)?,
-            new_stacks: sum(counter::NEW_STACKS)?,
-            truncated: sum(counter::TRUNCATED)?,
-            process_events_lost: sum(counter::PROCESS_EVENTS_LOST)?,
-            not_submitted,
-        })
+        Ok(Counters { totals })
+    }
+
+    /// All of them.
+    pub fn totals(&self) -> &[u64; counter::COUNT as usize] {
+        &self.totals
+    }
+
+    /// One of them, by its index in [`counter`].
+    fn total(&self, index: u32) -> u64 {
+        self.totals[index as usize]
+    }
+
+    /// Samples that fired.
+    pub fn fired(&self) -> u64 {
+        self.total(counter::FIRED)
+    }
+
+    /// Samples handed to the agent.
+    pub fn submitted(&self) -> u64 {
+        self.total(counter::SUBMITTED)
+    }
+
+    /// Of those, the ones that brought a new stack along.
+    pub fn new_stacks(&self) -> u64 {
+        self.total(counter::NEW_STACKS)
+    }
+
+    /// Samples whose stack was deeper than what is kept.
+    pub fn truncated(&self) -> u64 {
+        self.total(counter::TRUNCATED)
+    }
+
+    /// Process events that the ring buffer had no room for.
+    pub fn process_events_lost(&self) -> u64 {
+        self.total(counter::PROCESS_EVENTS_LOST)
     }
 
     /// Samples that ended in the kernel for this reason.
     pub fn not_submitted(&self, reason: Reason) -> u64 {
-        self.not_submitted.iter().find(|(r, _)| *r == reason).map_or(0, |(_, count)| *count)
+        self.total(counter::NOT_SUBMITTED + reason as u32)
+    }
+
+    /// Samples that ended in the kernel, by the reasons that occurred.
+    pub fn by_reason(&self) -> Vec<(Reason, u64)> {
+        let counts = Reason::ALL.iter().map(|&reason| (reason, self.not_submitted(reason)));
+        counts.filter(|&(_, count)| count > 0).collect()
     }
 }

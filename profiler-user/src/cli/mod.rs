@@ -6,6 +6,7 @@
 mod failures;
 mod logging;
 mod record;
+mod serve;
 
 pub mod exit;
 
@@ -29,6 +30,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Record(record::Args),
+    Serve(serve::Args),
 }
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Record(args) => record::run(&args),
+        Command::Serve(args) => serve::run(&args),
     }
 }
 
@@ -74,6 +77,12 @@ pub fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Unix time in nanoseconds.
+fn unix_now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// Whether the user lets a terminal have colours: `NO_COLOR` is unset or empty (<https://no-color.org>).

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use clap::builder::RangedU64ValueParser;
 
 use super::exit::{Exit, Failure};
-use super::failures;
+use super::{failures, unix_now};
 use crate::agent::{Agent, SharedAggregate, lock};
 use crate::aggregate::{Aggregate, Retention};
 use crate::capture::Options;
@@ -197,10 +197,6 @@ fn profile(args: &Args, aggregate: &SharedAggregate, started: u64, elapsed: Dura
     profile.about.frequency = args.frequency;
     profile.about.subject = if args.all { "all processes".to_owned() } else { targets.describe() };
     profile
-}
-
-fn unix_now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// SIGINT and SIGTERM, counted: the first ends the recording, and what was taken is kept.

@@ -59,7 +59,7 @@ pub struct Live {
     /// The moment of [`LiveSettings::started`].
     start: Instant,
     metrics: Metrics,
-    aggregate: Mutex<Aggregate>,
+    aggregate: Arc<Mutex<Aggregate>>,
     processes: Mutex<Arc<[ProcessInfo]>>,
     readiness: Mutex<Readiness>,
 }
@@ -71,7 +71,10 @@ impl Live {
             settings,
             start: Instant::now(),
             metrics: Metrics::new(settings.frequency),
-            aggregate: Mutex::new(Aggregate::new(Retention::live(settings.retention), settings.started)),
+            aggregate: Arc::new(Mutex::new(Aggregate::new(
+                Retention::live(settings.retention),
+                settings.started,
+            ))),
             processes: Mutex::new(Arc::new([])),
             readiness: Mutex::new(Readiness::Starting),
         }
@@ -92,6 +95,11 @@ impl Live {
     /// The metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The aggregate, for the agent to fill.
+    pub fn shared_aggregate(&self) -> Arc<Mutex<Aggregate>> {
+        self.aggregate.clone()
     }
 
     /// The aggregate, locked. Hold it for a batch of samples, not for each; and not over anything that waits.

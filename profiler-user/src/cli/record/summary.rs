@@ -61,8 +61,8 @@ impl Summary {
             let reasons = self.reasons.iter().map(|(reason, count)| format!("{count} {}", reason.text()));
             line += &format!(" ({})", reasons.collect::<Vec<_>>().join(", "));
         }
-        if self.counters.truncated > 0 {
-            line += &format!(", {} truncated", self.counters.truncated);
+        if self.counters.truncated() > 0 {
+            line += &format!(", {} truncated", self.counters.truncated());
         }
         match path {
             Some(path) if path == Path::new("-") => {}
@@ -82,14 +82,14 @@ impl Summary {
             "lost": self.lost(),
             "attributed": self.attributed,
             "unattributed": by_label(&self.reasons),
-            "truncated": self.counters.truncated,
+            "truncated": self.counters.truncated(),
             "file": path.map(|path| path.to_string_lossy()),
             "kernel": {
-                "fired": self.counters.fired,
-                "submitted": self.counters.submitted,
-                "not_submitted": by_label(&self.counters.not_submitted),
-                "new_stacks": self.counters.new_stacks,
-                "process_events_lost": self.counters.process_events_lost,
+                "fired": self.counters.fired(),
+                "submitted": self.counters.submitted(),
+                "not_submitted": by_label(&self.counters.by_reason()),
+                "new_stacks": self.counters.new_stacks(),
+                "process_events_lost": self.counters.process_events_lost(),
                 "run_nanoseconds": self.run_nanoseconds,
             },
             "received": self.received,

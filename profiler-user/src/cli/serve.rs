@@ -1,0 +1,151 @@
+//! `firetower serve`: profiles every Python process of this machine, all the time, and shows it over HTTP.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::builder::RangedU64ValueParser;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::exit::{Exit, Failure};
+use super::failures;
+use crate::agent::{Agent, Publisher};
+use crate::capture::Options;
+use crate::http::{self, Live, LiveSettings, Readiness};
+
+/// Longest wait for events: how late a sample may show.
+const ROUND: Duration = Duration::from_millis(100);
+/// How often metrics and the list of processes are brought up to date.
+const PUBLISH: Duration = Duration::from_secs(1);
+/// How often processes are looked for that no event told of, because they use no CPU.
+const DISCOVER: Duration = Duration::from_secs(10);
+
+/// Profile every Python process, all the time, and show it over HTTP
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  firetower serve                                     live flame graph at http://localhost:7070/
+  firetower serve --listen 127.0.0.1:8080 -F 49
+  curl -s localhost:7070/flamegraph.svg?seconds=60 -o now.svg
+  curl -s localhost:7070/metrics | grep firetower_")]
+pub struct Args {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7070")]
+    listen: SocketAddr,
+    /// Allow an address that other machines can reach: whoever reaches it sees every process's code paths
+    #[arg(long)]
+    allow_remote: bool,
+    /// Samples a second on each CPU
+    #[arg(short = 'F', long, value_name = "HZ", default_value = "19", value_parser = RangedU64ValueParser::<u32>::new().range(1..=9999))]
+    frequency: u32,
+    /// Seconds to keep in memory
+    #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = RangedU64ValueParser::<u64>::new().range(10..=86_400))]
+    retention: u64,
+    /// Leave kernel frames out
+    #[arg(long)]
+    no_kernel: bool,
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub fn run(args: &Args) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, format!("can't start the HTTP service: {error}")))?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &Args) -> Result<u8, Failure> {
+    http::check_listen(args.listen, args.allow_remote)
+        .map_err(|error| Failure::new(Exit::RemoteRefused, error.to_string()))?;
+    // PREFLIGHT
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| cannot_listen(args.listen, &error))?;
+    let address = listener.local_addr().unwrap_or(args.listen);
+    let live = Arc::new(Live::new(LiveSettings {
+        frequency: args.frequency,
+        retention: args.retention,
+        started: super::unix_now(),
+    }));
+    let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
+    let agent = Agent::new(options, live.shared_aggregate()).map_err(failures::capture)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let profiling = tokio::task::spawn_blocking({
+        let (live, stop) = (live.clone(), stop.clone());
+        move || profile(agent, &live, &stop)
+    });
+    eprintln!("firetower: serving on http://{address}/, {} Hz on each CPU", args.frequency);
+
+    // Whichever comes first ends the service: a signal, or the profiler's own failure.
+    let (ended, mut has_ended) = tokio::sync::watch::channel(false);
+    let profiling = tokio::spawn(async move {
+        let outcome = profiling.await;
+        // An error says that the service has ended already.
+        let _ = ended.send(true);
+        outcome
+    });
+    let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: shutting down"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: shutting down"),
+            _ = has_ended.wait_for(|ended| *ended) => {}
+        }
+    };
+    http::serve(listener, live, args.allow_remote, shutdown)
+        .await
+        .map_err(|error| Failure::new(Exit::Internal, format!("the HTTP service failed: {error}")))?;
+    stop.store(true, Ordering::SeqCst);
+    match profiling.await {
+        Ok(Ok(outcome)) => outcome.map(|()| Exit::Ok.code()),
+        Ok(Err(error)) | Err(error) => Err(Failure::new(Exit::Internal, format!("the profiler stopped: {error}"))),
+    }
+}
+
+/// The profiler's thread.
+fn profile(mut agent: Agent, live: &Arc<Live>, stop: &AtomicBool) -> Result<(), Failure> {
+    let outcome = profile_until(&mut agent, live, stop).map_err(failures::capture);
+    if let Err(failure) = &outcome {
+        live.set_readiness(Readiness::Failed(failure.message.clone()));
+    }
+    outcome
+}
+
+fn profile_until(agent: &mut Agent, live: &Arc<Live>, stop: &AtomicBool) -> Result<(), crate::capture::CaptureError> {
+    let mut publisher = Publisher::new(live.clone());
+    agent.enable()?;
+    agent.discover()?;
+    publisher.publish(agent)?;
+    live.set_readiness(Readiness::Ready);
+    let (mut next_publish, mut next_discover) = (Instant::now() + PUBLISH, Instant::now() + DISCOVER);
+    while !stop.load(Ordering::SeqCst) {
+        agent.run_once(ROUND)?;
+        let now = Instant::now();
+        if now >= next_discover {
+            agent.discover()?;
+            next_discover = now + DISCOVER;
+        }
+        if now >= next_publish {
+            agent.tick();
+            publisher.publish(agent)?;
+            next_publish = now + PUBLISH;
+        }
+    }
+    agent.finish()
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
+    let failure = |exit| Failure::new(exit, format!("can't listen on {address}: {error}"));
+    match error.kind() {
+        ErrorKind::AddrInUse => failure(Exit::AddressInUse).hint("choose another: --listen 127.0.0.1:7071"),
+        ErrorKind::PermissionDenied => failure(Exit::Privilege).hint("ports below 1024 need CAP_NET_BIND_SERVICE"),
+        ErrorKind::AddrNotAvailable => failure(Exit::Usage).hint("it is no address of this machine: see `ip address`"),
+        _ => failure(Exit::Internal),
+    }
+}
+
+fn catch(kind: SignalKind) -> Result<tokio::signal::unix::Signal, Failure> {
+    signal(kind).map_err(|error| Failure::new(Exit::Internal, format!("can't catch signals: {error}")))
+}
