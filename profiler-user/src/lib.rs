@@ -4,3 +4,6 @@
 //! later one. Only [`agent`] sees them all. See ARCHITECTURE.md.
 
 pub mod model;
+pub mod native;
+pub mod process;
+pub mod python;

@@ -1,0 +1,128 @@
+//! One code object, read out of a process: its names and its line table.
+//!
+//! It must not know which frame ran it, nor keep it: caching is the caller's. A code object may be freed and its
+//! memory reused at any time, also while it is read; the fingerprint that came with the sample tells.
+
+use std::sync::Arc;
+
+use firetower_ebpf::abi::{self, FINGERPRINT_BYTES};
+use firetower_ebpf::reason::Reason;
+
+use super::line_table::LineTable;
+use super::objects::{Header, MAX_LINE_TABLE, ObjectError, Objects};
+use crate::process::memory::{Memory, MemoryError};
+
+/// A code object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `co_qualname` where the version has it, else `co_name`.
+    pub name: Arc<str>,
+    /// `co_filename`, not resolved.
+    pub file: Arc<str>,
+    /// `co_firstlineno`, from 1; 0 if it has none.
+    pub first_line: u32,
+    /// From instructions to lines.
+    pub line_table: LineTable,
+}
+
+/// Why a code object could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodeError {
+    /// What lies at the address is not, or not any more, the code object that was sampled.
+    #[error("the code object was freed and its memory reused")]
+    Replaced,
+    /// The process has exited.
+    #[error("the process has exited")]
+    Gone,
+    /// It could not be read, or makes no sense; the detail names the field.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl CodeError {
+    /// What is said of the samples that ran it.
+    pub fn reason(&self) -> Reason {
+        match self {
+            CodeError::Replaced => Reason::CodeReplaced,
+            CodeError::Gone => Reason::ProcessExited,
+            CodeError::Unreadable(_) => Reason::CodeUnreadable,
+        }
+    }
+
+    fn field(name: &str, error: ObjectError) -> CodeError {
+        match error {
+            ObjectError::Memory(MemoryError::Gone) => CodeError::Gone,
+            error => CodeError::Unreadable(format!("{name}: {error}")),
+        }
+    }
+}
+
+impl Code {
+    /// Reads the code object at `address`, if it is the one that has this fingerprint.
+    ///
+    /// The fingerprint is compared before and after: what it covers includes the pointers to the names and the
+    /// table, so a code object that is replaced while it is read is [`CodeError::Replaced`], not misnamed.
+    pub fn read(
+        memory: &dyn Memory,
+        objects: &Objects,
+        address: u64,
+        fingerprint: u32,
+    ) -> Result<Code, CodeError> {
+        let size = u64::from(objects.code.fingerprint) + FINGERPRINT_BYTES as u64;
+        let read_object = || memory.read_bytes(address, size, size);
+        let object = read_object().map_err(|error| CodeError::field("code object", error.into()))?;
+        if fingerprint_of(&object, objects) != fingerprint {
+            return Err(CodeError::Replaced);
+        }
+        let code = read_fields(memory, objects, Header(object));
+        match read_object() {
+            Ok(object) if fingerprint_of(&object, objects) == fingerprint => code,
+            Ok(_) | Err(MemoryError::Fault { .. }) => Err(CodeError::Replaced),
+            Err(error) => Err(CodeError::field("code object", error.into())),
+        }
+    }
+
+    /// The line of the instruction `instr` bytes after the first; before the first, the code object's first line.
+    /// 0 where the table has none.
+    pub fn line_at(&self, instr: i32) -> u32 {
+        match u32::try_from(instr) {
+            Ok(instr) => self.line_table.line_at(instr).unwrap_or(0),
+            Err(_) => self.first_line,
+        }
+    }
+}
+
+/// The fingerprint of a code object, given its bytes from the start to where the fingerprint's end.
+fn fingerprint_of(object: &[u8], objects: &Objects) -> u32 {
+    let mut words = [0; FINGERPRINT_BYTES / 8];
+    let constant = object.get(objects.code.fingerprint as usize..).unwrap_or_default();
+    for (word, bytes) in words.iter_mut().zip(constant.as_chunks().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+    abi::fingerprint(&words)
+}
+
+fn read_fields(memory: &dyn Memory, objects: &Objects, object: Header) -> Result<Code, CodeError> {
+    let code = &objects.code;
+    let pointer = |name, offset| object.u64(offset).map_err(|error| CodeError::field(name, error));
+    let text = |name, offset| -> Result<Arc<str>, CodeError> {
+        let text = objects.read_text(memory, pointer(name, offset)?);
+        text.map(Arc::from).map_err(|error| CodeError::field(name, error))
+    };
+    objects
+        .expect_code(memory, pointer("ob_type", objects.ob_type)?)
+        .map_err(|error| CodeError::field("ob_type", error))?;
+    let name = match code.qualname {
+        Some(qualname) => text("co_qualname", qualname)?,
+        None => text("co_name", code.name)?,
+    };
+    let file = text("co_filename", code.filename)?;
+    let first_line =
+        object.u32(code.firstlineno).map_err(|error| CodeError::field("co_firstlineno", error))?;
+    let first_line = first_line as i32;
+    let bytes = objects
+        .read_bytes(memory, pointer("line table", code.line_table)?, MAX_LINE_TABLE)
+        .map_err(|error| CodeError::field("line table", error))?;
+    let line_table = LineTable { format: objects.line_table, first_line, bytes: bytes.into() };
+    Ok(Code { name, file, first_line: first_line.max(0) as u32, line_table })
+}

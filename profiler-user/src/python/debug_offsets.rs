@@ -1,0 +1,160 @@
+//! `_Py_DebugOffsets`: the offsets that a CPython from 3.13 on carries about itself, at the start of `_PyRuntime`.
+//!
+//! It must not know versions: where each offset lies is data from [`super::versions`]. What a process says about
+//! itself is hostile; the results are validated before anyone uses them.
+
+use firetower_ebpf::abi::PyLayout;
+
+use super::Obstacle;
+use super::objects::{Header, Objects, Text};
+use super::versions::PythonVersion;
+use crate::process::memory::Memory;
+
+/// What `_Py_DebugOffsets` starts with. CPython 3.13 Include/internal/pycore_runtime.h, `_Py_Debug_Cookie`.
+const COOKIE: &[u8; 8] = b"xdebugpy";
+
+/// Facts about a version that describes itself: where to find what it says, and what it does not say.
+#[derive(Debug)]
+pub struct SelfDescribed {
+    /// Where each offset lies.
+    pub fields: DebugOffsets,
+    /// The rest for the kernel side; what the process says replaces what is absent here.
+    pub layout: PyLayout,
+    /// The rest for code objects; likewise.
+    pub objects: Objects,
+    /// From `PyThreadState.datastack_chunk` to `datastack_top`.
+    pub datastack_top_from_chunk: u32,
+    /// From `sizeof(PyASCIIObject)` to `sizeof(PyCompactUnicodeObject)`.
+    pub compact_from_ascii: u32,
+}
+
+/// Where the fields of `_Py_DebugOffsets` lie in it, in bytes; each is a `uint64_t`. `code_filename` here is
+/// `code_object.filename` there, and so on.
+#[derive(Debug)]
+pub struct DebugOffsets {
+    /// Bytes of the whole.
+    pub size: u64,
+    pub version: u32,
+    pub free_threaded: u32,
+    pub runtime_interpreters_head: u32,
+    pub interpreter_next: u32,
+    pub interpreter_threads_head: u32,
+    pub thread_next: u32,
+    pub thread_current_frame: u32,
+    pub thread_id: u32,
+    pub thread_datastack_chunk: u32,
+    pub frame_previous: u32,
+    pub frame_executable: u32,
+    pub frame_instr_ptr: u32,
+    pub frame_owner: u32,
+    pub code_filename: u32,
+    pub code_name: u32,
+    pub code_qualname: u32,
+    pub code_linetable: u32,
+    pub code_firstlineno: u32,
+    pub code_adaptive: u32,
+    pub object_ob_type: u32,
+    pub type_tp_name: u32,
+    pub type_tp_flags: u32,
+    pub bytes_ob_size: u32,
+    pub bytes_ob_sval: u32,
+    pub unicode_state: u32,
+    pub unicode_length: u32,
+    pub unicode_asciiobject_size: u32,
+}
+
+impl SelfDescribed {
+    /// Reads what the process says at `runtime`, the address of its `_PyRuntime`, and completes it.
+    ///
+    /// `version` is what the file says; the process must say the same.
+    pub(super) fn read(
+        &self,
+        memory: &dyn Memory,
+        runtime: u64,
+        version: PythonVersion,
+    ) -> Result<(PyLayout, Objects), Obstacle> {
+        let bytes = memory
+            .read_bytes(runtime, self.fields.size, self.fields.size)
+            .map_err(|error| Obstacle::memory("_Py_DebugOffsets", error))?;
+        if !bytes.starts_with(COOKIE) {
+            return Err(Obstacle::unreadable("_PyRuntime does not start with _Py_DebugOffsets"));
+        }
+        let said = Said(Header(bytes));
+        let (says, _) = PythonVersion::from_hex(said.value(self.fields.version)?);
+        if says != version {
+            return Err(Obstacle::unreadable(format_args!(
+                "the file is CPython {version}, but the process says {says}"
+            )));
+        }
+        if said.value(self.fields.free_threaded)? != 0 {
+            return Err(Obstacle::unsupported(format_args!("CPython {version}, free-threaded build")));
+        }
+        Ok((self.layout(&said)?, self.objects(&said)?))
+    }
+
+    fn layout(&self, said: &Said) -> Result<PyLayout, Obstacle> {
+        let at = &self.fields;
+        let chunk = said.offset(at.thread_datastack_chunk)?;
+        let code = said.offset(at.frame_executable)?;
+        let previous = said.offset(at.frame_previous)?;
+        let instr = said.offset(at.frame_instr_ptr)?;
+        let owner = said.offset(at.frame_owner)?;
+        let end = (code + 8).max(previous + 8).max(instr + 8).max(owner + 1);
+        Ok(PyLayout {
+            runtime_interpreters_head: said.offset(at.runtime_interpreters_head)?,
+            interp_next: said.offset(at.interpreter_next)?,
+            interp_threads_head: said.offset(at.interpreter_threads_head)?,
+            tstate_next: said.offset(at.thread_next)?,
+            tstate_thread_id: said.offset(at.thread_id)?,
+            tstate_frame: said.offset(at.thread_current_frame)?,
+            tstate_datastack_chunk: chunk,
+            tstate_datastack_top: chunk + self.datastack_top_from_chunk,
+            frame_size: end.next_multiple_of(8),
+            frame_code: code,
+            frame_previous: previous,
+            frame_instr: instr,
+            frame_owner: owner,
+            code_instructions: said.offset(at.code_adaptive)?,
+            ..self.layout
+        })
+    }
+
+    fn objects(&self, said: &Said) -> Result<Objects, Obstacle> {
+        let at = &self.fields;
+        let mut objects = self.objects;
+        objects.ob_type = said.offset(at.object_ob_type)?;
+        objects.tp_name = said.offset(at.type_tp_name)?;
+        objects.tp_flags = said.offset(at.type_tp_flags)?;
+        objects.code.filename = said.offset(at.code_filename)?;
+        objects.code.name = said.offset(at.code_name)?;
+        objects.code.qualname = Some(said.offset(at.code_qualname)?);
+        objects.code.firstlineno = said.offset(at.code_firstlineno)?;
+        objects.code.line_table = said.offset(at.code_linetable)?;
+        objects.bytes.ob_size = said.offset(at.bytes_ob_size)?;
+        objects.bytes.ob_sval = said.offset(at.bytes_ob_sval)?;
+        if let Text::Unicode(unicode) = &mut objects.text {
+            unicode.length = said.offset(at.unicode_length)?;
+            unicode.state = said.offset(at.unicode_state)?;
+            unicode.ascii_data = said.offset(at.unicode_asciiobject_size)?;
+            unicode.compact_data = unicode.ascii_data + self.compact_from_ascii;
+        }
+        Ok(objects)
+    }
+}
+
+/// The bytes of a process's `_Py_DebugOffsets`.
+struct Said(Header);
+
+impl Said {
+    fn value(&self, at: u32) -> Result<u64, Obstacle> {
+        self.0.u64(at).map_err(Obstacle::unreadable)
+    }
+
+    /// An offset that is small enough to be calculated with.
+    fn offset(&self, at: u32) -> Result<u32, Obstacle> {
+        let value = self.value(at)?;
+        u32::try_from(value).ok().filter(|&offset| offset < 1 << 20).ok_or_else(|| {
+            Obstacle::unreadable(format_args!("the offset at {at} in _Py_DebugOffsets is {value:#x}"))
+        })
+    }
+}

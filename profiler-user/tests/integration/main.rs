@@ -1,0 +1,5 @@
+//! Tests against real interpreters and a real kernel: one binary, a module per subject.
+
+mod detection;
+mod line_tables;
+mod pythons;
