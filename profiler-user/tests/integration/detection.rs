@@ -6,92 +6,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use firetower::model::{Pid, Reason};
 use firetower::process::memory::{LiveMemory, Memory, MemoryError};
 use firetower::python::Interpreter;
 use firetower::python::code::{Code, CodeError};
-use firetower::python::detect::{Outcome, Recogniser};
-use firetower_ebpf::abi::{self, ABSENT, FINGERPRINT_BYTES, PyLayout, flags};
+use firetower::python::detect::Outcome;
+use firetower_ebpf::abi::{ABSENT, flags};
 
-use crate::line_tables::unhex;
-use crate::pythons::{Process, fixture, python, supported};
-
-/// A code object, as `target.py` describes it.
-struct SaidCode {
-    address: u64,
-    name: String,
-    file: String,
-    first_line: u32,
-    line_table: Vec<u8>,
-}
-
-/// A running `target.py` and what it said.
-struct Target {
-    process: Process,
-    codes: Vec<SaidCode>,
-    /// Names and lines of the main thread's frames, leaf first.
-    frames: Vec<(String, u32)>,
-    version: String,
-    /// `pthread_self()` of the main thread.
-    ident: u64,
-}
-
-fn text(hex: &str) -> String {
-    String::from_utf8(unhex(hex)).expect("UTF-8")
-}
-
-impl Target {
-    fn start(command: &mut Command) -> Target {
-        let mut process = Process::start(command.arg(fixture("target.py")));
-        let (mut codes, mut frames) = (Vec::new(), Vec::new());
-        loop {
-            let line = process.line().expect("the target says READY");
-            match line.split(' ').collect::<Vec<_>>()[..] {
-                ["CODE", address, name, file, first_line, table] => codes.push(SaidCode {
-                    address: address.parse().expect("an address"),
-                    name: text(name),
-                    file: text(file),
-                    first_line: first_line.parse().expect("a line"),
-                    line_table: unhex(table),
-                }),
-                ["FRAME", name, line] => frames.push((text(name), line.parse().expect("a line"))),
-                ["READY", version, ident] => {
-                    let (version, ident) = (version.to_owned(), ident.parse().expect("an ident"));
-                    wait_until_reading_input(process.pid());
-                    return Target { process, codes, frames, version, ident };
-                }
-                _ => panic!("{line}"),
-            }
-        }
-    }
-
-    fn memory(&self) -> LiveMemory {
-        LiveMemory::new(self.process.pid())
-    }
-
-    fn interpreter(&self) -> Interpreter {
-        match examine(self.process.pid()) {
-            Outcome::Python(interpreter) => *interpreter,
-            other => panic!("Python {}: {other:?}", self.version),
-        }
-    }
-}
-
-/// Waits until the main thread is in read(0, …): proc_pid_syscall(5).
-fn wait_until_reading_input(pid: Pid) {
-    let read = format!("{} 0x0 ", libc::SYS_read);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !fs::read_to_string(format!("/proc/{pid}/syscall")).expect("the target runs").starts_with(&read) {
-        assert!(Instant::now() < deadline, "the target never reads its input");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn examine(pid: Pid) -> Outcome {
-    Recogniser::default().examine(pid, &LiveMemory::new(pid))
-}
+use crate::pythons::{Process, python, supported};
+use crate::target::{Target, examine, fingerprint};
 
 /// The reason and the words of an outcome that must be broken.
 fn broken(outcome: Outcome) -> (Reason, String) {
@@ -99,15 +23,6 @@ fn broken(outcome: Outcome) -> (Reason, String) {
         Outcome::Broken { reason, detail } => (reason, detail),
         other => panic!("{other:?}"),
     }
-}
-
-fn fingerprint(memory: &dyn Memory, layout: &PyLayout, code: u64) -> u32 {
-    let mut words = [0; FINGERPRINT_BYTES / 8];
-    for (index, word) in (0..).zip(&mut words) {
-        *word =
-            memory.read_u64(code + u64::from(layout.code_fingerprint) + 8 * index).expect("a code object");
-    }
-    abi::fingerprint(&words)
 }
 
 #[test]
@@ -259,6 +174,50 @@ fn a_library_that_was_deleted_and_replaced_is_read_as_it_was_mapped() {
     let interpreter = target.interpreter();
     assert_eq!(interpreter.file, library);
     assert_eq!(interpreter.version.to_string(), target.version);
+}
+
+/// Examines as an agent that may read processes but not use `/proc/PID/map_files`.
+fn examine_without_map_files(pid: Pid) -> Outcome {
+    // Capabilities belong to the thread: the other tests keep theirs.
+    let examined = std::thread::spawn(move || {
+        for capability in [caps::Capability::CAP_SYS_ADMIN, caps::Capability::CAP_CHECKPOINT_RESTORE] {
+            caps::drop(None, caps::CapSet::Effective, capability).expect("capabilities can be dropped");
+        }
+        examine(pid)
+    });
+    examined.join().expect("no panic")
+}
+
+#[test]
+fn without_the_right_to_use_map_files_a_file_is_read_by_its_path_unless_it_was_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut command, library) = with_own_library("3.12", directory.path());
+    let target = Target::start(&mut command);
+    let outcome = examine_without_map_files(target.process.pid());
+    assert!(matches!(outcome, Outcome::Python(_)), "{outcome:?}");
+
+    fs::remove_file(&library).unwrap();
+    fs::write(&library, "another file").unwrap();
+    let (reason, detail) = broken(examine_without_map_files(target.process.pid()));
+    assert_eq!(reason, Reason::InterpreterUnreadable);
+    assert!(detail.contains("libpython3.12.so.1.0") && detail.contains("replaced"), "{detail}");
+}
+
+#[test]
+fn a_library_that_only_the_process_can_see_is_found_in_its_mount_namespace() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, library) = with_own_library("3.13", directory.path());
+    let hidden = tempfile::tempdir().unwrap();
+    let script = r#"mount -t tmpfs tmpfs "$1" && cp "$0" "$1" && exec "$2" "$3""#;
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]);
+    command.arg(&library).arg(hidden.path()).arg(python("3.13")).env("LD_LIBRARY_PATH", hidden.path());
+    let target = Target::start(&mut command);
+    assert!(!hidden.path().join("libpython3.13.so.1.0").exists(), "it is visible from here");
+    for outcome in [examine(target.process.pid()), examine_without_map_files(target.process.pid())] {
+        let Outcome::Python(interpreter) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(interpreter.version.to_string(), target.version);
+    }
 }
 
 #[test]

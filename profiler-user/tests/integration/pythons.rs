@@ -1,6 +1,5 @@
 //! The interpreters that tests run, and child processes that don't outlive their test.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -24,11 +23,10 @@ pub fn python(minor: &str) -> PathBuf {
 }
 
 fn directories() -> Vec<PathBuf> {
-    let pyenv = std::env::var_os("PYENV_ROOT").map(PathBuf::from).unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| OsString::from("/root"))).join(".pyenv")
-    });
-    let own = std::env::var_os("FIRETOWER_PYTHONS").map(PathBuf::from);
-    own.into_iter().chain([pyenv.join("versions")]).collect()
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let pyenv = variable("PYENV_ROOT").or_else(|| variable("HOME").map(|home| home.join(".pyenv")));
+    let versions = pyenv.map(|pyenv| pyenv.join("versions"));
+    variable("FIRETOWER_PYTHONS").into_iter().chain(versions).collect()
 }
 
 fn newest(directory: &Path, minor: &str) -> Option<PathBuf> {
