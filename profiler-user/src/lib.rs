@@ -14,6 +14,3 @@ pub mod model;
 pub mod native;
 pub mod process;
 pub mod python;
-pub mod query;
-pub mod render;
-pub mod symbolize;

@@ -3,4 +3,3 @@
 //! It must not know Python, nor which process a file came from.
 
 pub mod elf;
-pub mod kallsyms;

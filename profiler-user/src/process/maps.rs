@@ -238,7 +238,9 @@ mod tests {
 
     #[test]
     fn a_line_that_makes_no_sense_is_an_error() {
-        for text in ["x", "1-2", "1-2 r-xp 0 fd:01 x", "1-2 r-xp 0 fd 1", "12 r-xp 0 0:0 1", "-1-2 rwxp 0 0:0 0"] {
+        for text in
+            ["x", "1-2", "1-2 r-xp 0 fd:01 x", "1-2 r-xp 0 fd 1", "12 r-xp 0 0:0 1", "-1-2 rwxp 0 0:0 0"]
+        {
             assert!(matches!(parse(text), Err(MapsError::Malformed { .. })), "{text}");
         }
     }

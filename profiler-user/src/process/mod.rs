@@ -5,5 +5,3 @@
 
 pub mod maps;
 pub mod memory;
-pub mod identity;
-pub mod table;

@@ -117,7 +117,8 @@ fn read_fields(memory: &dyn Memory, objects: &Objects, object: Header) -> Result
         None => text("co_name", code.name)?,
     };
     let file = text("co_filename", code.filename)?;
-    let first_line = object.u32(code.firstlineno).map_err(|error| CodeError::field("co_firstlineno", error))?;
+    let first_line =
+        object.u32(code.firstlineno).map_err(|error| CodeError::field("co_firstlineno", error))?;
     let first_line = first_line as i32;
     let bytes = objects
         .read_bytes(memory, pointer("line table", code.line_table)?, MAX_LINE_TABLE)

@@ -158,3 +158,79 @@ impl Said {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use firetower_ebpf::reason::Reason;
+    use proptest::prelude::*;
+
+    use super::super::versions::{Facts, RELEASES};
+    use super::*;
+    use crate::process::memory::RecordedMemory;
+
+    const RUNTIME: u64 = 0x1000;
+
+    /// A version that describes itself, its hex form, and what it may say: every offset is `offset`.
+    fn said(offset: u64) -> (&'static SelfDescribed, u64, Vec<u64>) {
+        let described = RELEASES.iter().find_map(|release| match &release.facts {
+            Facts::SelfDescribed(facts) => Some((facts, release)),
+            Facts::Fixed { .. } => None,
+        });
+        let (facts, release) = described.expect("there are such versions");
+        let hex = u64::from(release.major) << 24 | u64::from(release.minor) << 16 | 0xf0;
+        let mut words = vec![offset; facts.fields.size as usize / 8];
+        words[0] = u64::from_ne_bytes(*COOKIE);
+        words[facts.fields.version as usize / 8] = hex;
+        words[facts.fields.free_threaded as usize / 8] = 0;
+        (facts, hex, words)
+    }
+
+    fn read(facts: &SelfDescribed, words: &[u64], hex: u64) -> Result<(PyLayout, Objects), Obstacle> {
+        let mut memory = RecordedMemory::default();
+        memory.record(RUNTIME, words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<u8>>());
+        facts.read(&memory, RUNTIME, PythonVersion::from_hex(hex).0)
+    }
+
+    fn reason(result: Result<(PyLayout, Objects), Obstacle>) -> Option<Reason> {
+        result.err().map(|obstacle| obstacle.reason)
+    }
+
+    #[test]
+    fn a_process_that_contradicts_its_file_is_not_believed() {
+        let (facts, hex, words) = said(64);
+        assert_eq!(reason(read(facts, &words, hex)), None);
+        assert_eq!(reason(read(facts, &words, hex + 0x100)), Some(Reason::InterpreterUnreadable));
+        assert_eq!(reason(read(facts, &words[..40], hex)), Some(Reason::InterpreterUnreadable));
+        let mut other = words.clone();
+        other[0] += 1;
+        assert_eq!(reason(read(facts, &other, hex)), Some(Reason::InterpreterUnreadable));
+        let mut free_threaded = words;
+        free_threaded[facts.fields.free_threaded as usize / 8] = 1;
+        assert_eq!(reason(read(facts, &free_threaded, hex)), Some(Reason::UnsupportedPython));
+    }
+
+    #[test]
+    fn an_offset_that_is_too_large_to_be_one_is_refused() {
+        for offset in [1 << 20, u64::from(u32::MAX), u64::MAX] {
+            let (facts, hex, words) = said(offset);
+            assert_eq!(reason(read(facts, &words, hex)), Some(Reason::InterpreterUnreadable), "{offset:#x}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_offsets_are_refused_or_give_facts_that_can_be_validated(
+            offsets in proptest::collection::vec(prop_oneof![0..256_u64, 0..0x10_0000_u64, any::<u64>()], 73),
+            sane in any::<bool>(),
+        ) {
+            let (facts, hex, mut words) = said(0);
+            for (word, offset) in words.iter_mut().zip(offsets).skip(3) {
+                *word = if sane { offset & 0xfffff } else { offset };
+            }
+            if let Ok((layout, objects)) = read(facts, &words, hex) {
+                let _ = layout.validate();
+                let _ = objects.validate();
+            }
+        }
+    }
+}

@@ -176,9 +176,11 @@ fn load_bias(maps: &Maps, file_mapping: &Mapping, file: &InterpreterFile) -> Opt
         |(mapping, segment)| {
             // A mapping starts at the page that the segment starts in.
             let page = segment.offset & !0xfff;
-            let inside = mapping.offset >= page && mapping.offset < segment.offset.checked_add(segment.file_size)?;
+            let inside =
+                mapping.offset >= page && mapping.offset < segment.offset.checked_add(segment.file_size)?;
             let base = mapping.start.wrapping_sub(mapping.offset);
-            (segment.executable && inside).then(|| base.wrapping_sub(segment.address.wrapping_sub(segment.offset)))
+            (segment.executable && inside)
+                .then(|| base.wrapping_sub(segment.address.wrapping_sub(segment.offset)))
         },
     )
 }

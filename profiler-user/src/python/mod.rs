@@ -1,7 +1,7 @@
 //! Python interpreters: which process runs which, where its structures lie, and what a code object says.
 //!
 //! It must not know how samples are taken, nor what becomes of the names it gives. Three lifetimes: a file is
-//! recognised once ([`file`]), a process is attached to ([`detect`]), a code object is read per frame ([`code`]).
+//! recognised once (`file`), a process is attached to ([`detect`]), a code object is read per frame ([`code`]).
 //! What differs between versions is data, in [`versions`] and nowhere else.
 
 use std::fmt;

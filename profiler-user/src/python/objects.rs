@@ -112,7 +112,8 @@ impl Objects {
         let sane = |offset: u32| offset < MAX_OFFSET;
         let code = &self.code;
         let end = code.fingerprint.saturating_add(FINGERPRINT_BYTES as u32);
-        let covered = |offset: u32, size: u32| offset >= code.fingerprint && offset.saturating_add(size) <= end;
+        let covered =
+            |offset: u32, size: u32| offset >= code.fingerprint && offset.saturating_add(size) <= end;
         let (text, kind_shift) = match self.text {
             Text::Bytes => ([0; 4], 0),
             Text::Unicode(text) => {
@@ -230,7 +231,9 @@ impl Header {
 
     fn field<const N: usize>(&self, offset: u32) -> Result<[u8; N], ObjectError> {
         let bytes = self.0.get(offset as usize..).and_then(<[u8]>::first_chunk);
-        bytes.copied().ok_or_else(|| ObjectError::Senseless(format!("a field at {offset} is outside its object")))
+        bytes
+            .copied()
+            .ok_or_else(|| ObjectError::Senseless(format!("a field at {offset} is outside its object")))
     }
 }
 
