@@ -4,6 +4,7 @@
 //! later one. Only [`agent`] sees them all. See ARCHITECTURE.md.
 
 pub mod aggregate;
+pub mod clock;
 pub mod http;
 pub mod metrics;
 pub mod model;
