@@ -1,9 +1,9 @@
 //! What the agent shares with the routes: it fills, they read.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use crate::aggregate::{Aggregate, Retention};
+use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::{Pid, Reason};
 
@@ -14,8 +14,10 @@ pub struct LiveSettings {
     pub frequency: u32,
     /// Seconds that the aggregate keeps: the longest range that can be asked for.
     pub retention: u64,
-    /// Unix nanoseconds at the moment of [`Live::new`]. From here on the monotonic clock counts, for samples too.
+    /// Unix nanoseconds since which samples are collected.
     pub started: u64,
+    /// The clock of the samples.
+    pub clock: Clock,
 }
 
 /// Whether samples are being taken.
@@ -56,8 +58,6 @@ pub struct ProcessInfo {
 #[derive(Debug)]
 pub struct Live {
     settings: LiveSettings,
-    /// The moment of [`LiveSettings::started`].
-    start: Instant,
     metrics: Metrics,
     aggregate: Arc<Mutex<Aggregate>>,
     processes: Mutex<Arc<[ProcessInfo]>>,
@@ -69,7 +69,6 @@ impl Live {
     pub fn new(settings: LiveSettings) -> Live {
         Live {
             settings,
-            start: Instant::now(),
             metrics: Metrics::new(settings.frequency),
             aggregate: Arc::new(Mutex::new(Aggregate::new(
                 Retention::live(settings.retention),
@@ -83,13 +82,6 @@ impl Live {
     /// What does not change.
     pub fn settings(&self) -> LiveSettings {
         self.settings
-    }
-
-    /// Unix nanoseconds now: the start and what the monotonic clock has counted since. Not the wall clock, which may
-    /// be set while samples keep their monotonic time: a view of "the last minute" would then show another one.
-    pub fn now(&self) -> u64 {
-        let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.settings.started.saturating_add(elapsed)
     }
 
     /// The metrics.

@@ -166,7 +166,7 @@ async fn compute<T: Send + 'static>(
 /// The profile that the parameters ask for.
 fn take(live: &Live, params: &Params) -> Profile {
     let pids = (!params.pids.is_empty()).then(|| params.pids.clone());
-    let selection = Selection { pids, ..Selection::last(params.seconds, live.now()) };
+    let selection = Selection { pids, ..Selection::last(params.seconds, live.settings().clock.now()) };
     let view = View { lines: params.lines, threads: params.threads, processes: params.processes };
     let mut profile = query::profile(&live.aggregate(), &selection, view);
     profile.about.frequency = live.settings().frequency;
