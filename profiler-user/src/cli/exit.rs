@@ -48,6 +48,7 @@ exits! {
     AddressInUse = 10, "the address to listen on is in use";
     RemoteRefused = 11, "listening beyond this machine needs --allow-remote";
     NotReady = 12, "doctor found that capture would not work here";
+    PidNamespace = 13, "firetower does not run in the initial pid namespace";
     CommandNotExecutable = 126, "the command to record can't be executed";
     CommandNotFound = 127, "the command to record was not found";
 }

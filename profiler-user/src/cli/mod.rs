@@ -3,15 +3,16 @@
 //! One file a subcommand; each has an `Args` (clap) and a `run` that answers the exit code or a [`Failure`]. Nothing
 //! here knows how profiling works: that is the subcommands' business, and they ask the agent.
 
-mod logging;
-
+pub mod doctor;
 pub mod exit;
+mod logging;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::preflight::{self, Lack, State};
 use exit::{Exit, Failure};
 
 /// A continuous profiler for Python on Linux.
@@ -25,7 +26,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Say whether capture would work here, and if not what is missing and what to do
+    Doctor(doctor::Args),
+}
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
 pub fn main() -> ExitCode {
@@ -33,10 +37,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         // `--help` and `--version` come this way too: to stdout, with code 0.
         Err(error) => {
-            let told = error.print();
-            return ExitCode::from(
-                if told.is_ok() && !error.use_stderr() { Exit::Ok } else { Exit::Usage }.code(),
-            );
+            // A reader that has seen enough of the help is no error, and with stderr gone the code still says it.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Ok }.code());
         }
     };
     cli.logging.start();
@@ -50,7 +53,26 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<u8, Failure> {
-    match command {}
+    match command {
+        Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),
+    }
+}
+
+/// Makes sure that capture can work here; to be called before it is tried, so that the user gets one clear message.
+///
+/// # Errors
+/// The first thing that stands in the way, with the exit code of its kind.
+pub fn ensure_ready() -> Result<(), Failure> {
+    let Some(obstacle) = preflight::obstacle() else { return Ok(()) };
+    let exit = match obstacle.state {
+        State::Failed(Lack::Privilege) => Exit::Privilege,
+        State::Failed(Lack::Kernel) => Exit::Kernel,
+        State::Failed(Lack::PerfEvents) => Exit::PerfEvents,
+        State::Failed(Lack::PidNamespace) => Exit::PidNamespace,
+        State::Ok | State::Warning => return Ok(()),
+    };
+    let hint = format!("{} (`firetower doctor` shows every check)", obstacle.advice.unwrap_or_default());
+    Err(Failure::new(exit, format!("{}: {}", obstacle.name, obstacle.found)).hint(hint))
 }
 
 /// Writes a subcommand's answer to stdout.
