@@ -5,7 +5,6 @@
 //! add a place to lose samples. It is the one module that knows every stage.
 
 mod accounts;
-mod clock;
 mod publish;
 mod series;
 
@@ -17,6 +16,7 @@ use firetower_ebpf::abi::{PyLayout, ProcessEvent, ProcessFacts, SampleEvent, Sta
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::aggregate::Aggregate;
+use crate::clock::Clock;
 use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, RunTime, StackDefinition};
 use crate::model::{Frame, Pid, Reason, StackId, Weight};
 use crate::native::kallsyms::Kallsyms;
@@ -26,7 +26,6 @@ use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
 pub use publish::Publisher;
-use clock::Clock;
 use series::SeriesCache;
 
 /// Stacks known to the kernel side and the agent; past this all of them are sent anew. Below the kernel map's size, so
@@ -66,7 +65,7 @@ pub struct Agent {
 
 impl Agent {
     /// Loads the kernel side. Nothing is sampled before [`Agent::enable`].
-    pub fn new(options: Options, aggregate: SharedAggregate) -> Result<Agent, CaptureError> {
+    pub fn new(options: Options, aggregate: SharedAggregate, clock: Clock) -> Result<Agent, CaptureError> {
         let (capture, drain) = Capture::load(options)?;
         let kernel = Kallsyms::load().map_err(CaptureError::Io)?;
         let period = capture.period();
@@ -79,7 +78,7 @@ impl Agent {
             stacks: FxHashMap::default(),
             series: SeriesCache::default(),
             accounts: Accounts::default(),
-            clock: Clock::new(),
+            clock,
             only_targets: options.only_targets,
             sample_weight: Weight { samples: 1, nanoseconds: period.as_nanos() as u64 },
         })
@@ -136,7 +135,7 @@ impl Agent {
 
     /// House-keeping, about once a second: time, retention, tables that have filled up.
     pub fn tick(&mut self) {
-        let moved = lock(&self.aggregate).maintain(self.clock.unix_now());
+        let moved = lock(&self.aggregate).maintain(self.clock.now());
         if let Some(moved) = moved {
             self.series.clear();
             // What no live second refers to is gone, and must be defined anew if it is seen again.

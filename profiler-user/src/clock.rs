@@ -31,7 +31,12 @@ impl Clock {
 
     /// Unix nanoseconds now.
     pub fn now(&self) -> u64 {
-        self.unix(read(ClockId::CLOCK_MONOTONIC).expect("the kernel told this time before, in Clock::new"))
+        self.unix(self.monotonic_now())
+    }
+
+    /// `CLOCK_MONOTONIC` nanoseconds now.
+    pub fn monotonic_now(&self) -> u64 {
+        read(ClockId::CLOCK_MONOTONIC).expect("the kernel told this time before, in Clock::new")
     }
 }
 

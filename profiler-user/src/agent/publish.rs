@@ -80,7 +80,7 @@ impl Publisher {
     }
 
     fn processes(&mut self, agent: &mut Agent) {
-        let now = self.live.now();
+        let now = self.live.settings().clock.now();
         let news = agent.take_process_accounts();
         let shown: Vec<(Pid, &Process)> = agent.processes().iter().filter(|(_, process)| is_shown(process)).collect();
         for &(pid, process) in &shown {

@@ -48,7 +48,8 @@ exits! {
     AddressInUse = 10, "the address to listen on is in use";
     RemoteRefused = 11, "listening beyond this machine needs --allow-remote";
     NotReady = 12, "doctor found that capture would not work here";
-    NoSamples = 13, "nothing was sampled, so nothing was written";
+    PidNamespace = 13, "firetower does not run in the initial pid namespace";
+    NoSamples = 14, "nothing was sampled, so nothing was written";
     CommandNotExecutable = 126, "the command to record can't be executed";
     CommandNotFound = 127, "the command to record was not found";
 }

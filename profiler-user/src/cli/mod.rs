@@ -3,18 +3,21 @@
 //! One file a subcommand; each has an `Args` (clap) and a `run` that answers the exit code or a [`Failure`]. Nothing
 //! here knows how profiling works: that is the subcommands' business, and they ask the agent.
 
+pub mod doctor;
+pub mod exit;
 mod failures;
 mod logging;
 mod record;
 mod serve;
-
-pub mod exit;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::clock::Clock;
+
+use crate::preflight::{self, Lack, State};
 use exit::{Exit, Failure};
 
 /// A continuous profiler for Python on Linux.
@@ -31,6 +34,8 @@ struct Cli {
 enum Command {
     Record(record::Args),
     Serve(serve::Args),
+    /// Say whether capture would work here, and if not what is missing and what to do
+    Doctor(doctor::Args),
 }
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
@@ -39,10 +44,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         // `--help` and `--version` come this way too: to stdout, with code 0.
         Err(error) => {
-            let told = error.print();
-            return ExitCode::from(
-                if told.is_ok() && !error.use_stderr() { Exit::Ok } else { Exit::Usage }.code(),
-            );
+            // A reader that has seen enough of the help is no error, and with stderr gone the code still says it.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Ok }.code());
         }
     };
     cli.logging.start();
@@ -59,7 +63,25 @@ fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Record(args) => record::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),
     }
+}
+
+/// Makes sure that capture can work here; to be called before it is tried, so that the user gets one clear message.
+///
+/// # Errors
+/// The first thing that stands in the way, with the exit code of its kind.
+pub fn ensure_ready() -> Result<(), Failure> {
+    let Some(obstacle) = preflight::obstacle() else { return Ok(()) };
+    let exit = match obstacle.state {
+        State::Failed(Lack::Privilege) => Exit::Privilege,
+        State::Failed(Lack::Kernel) => Exit::Kernel,
+        State::Failed(Lack::PerfEvents) => Exit::PerfEvents,
+        State::Failed(Lack::PidNamespace) => Exit::PidNamespace,
+        State::Ok | State::Warning => return Ok(()),
+    };
+    let hint = format!("{} (`firetower doctor` shows every check)", obstacle.advice.unwrap_or_default());
+    Err(Failure::new(exit, format!("{}: {}", obstacle.name, obstacle.found)).hint(hint))
 }
 
 /// Writes a subcommand's answer to stdout.
@@ -79,10 +101,9 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Unix time in nanoseconds.
-fn unix_now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_nanos() as u64)
+/// The clock of samples and of questions about them.
+fn clock() -> Result<Clock, Failure> {
+    Clock::new().map_err(|error| Failure::new(Exit::Internal, format!("the kernel does not tell the time: {error}")))
 }
 
 /// Whether the user lets a terminal have colours: `NO_COLOR` is unset or empty (<https://no-color.org>).

@@ -14,11 +14,10 @@ use std::time::{Duration, Instant};
 use clap::builder::RangedU64ValueParser;
 
 use super::exit::{Exit, Failure};
-use super::{failures, unix_now};
+use super::{clock, failures};
 use crate::agent::{Agent, SharedAggregate, lock};
 use crate::aggregate::{Aggregate, Retention};
 use crate::capture::Options;
-use crate::model::Profile;
 use crate::query::{self, Selection, View};
 
 use launch::Launched;
@@ -93,12 +92,14 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     let mut targets = Targets::check(&args.pids)?;
     let output = Output::prepare(args.output.as_deref(), &targets)?;
     let signals = Signals::install()?;
+    super::ensure_ready()?;
 
 
     let options = Options { frequency: args.frequency, only_targets: !args.all, kernel_stacks: !args.no_kernel };
-    let started = unix_now();
+    let clock = clock()?;
+    let started = clock.now();
     let aggregate: SharedAggregate = Arc::new(Mutex::new(Aggregate::new(Retention::recording(), started)));
-    let mut agent = Agent::new(options, aggregate.clone()).map_err(failures::capture)?;
+    let mut agent = Agent::new(options, aggregate.clone(), clock).map_err(failures::capture)?;
     let mut command = None;
     if !args.command.is_empty() {
         let launched = Launched::prepare(&args.command)?;
@@ -127,7 +128,11 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     agent.finish().map_err(failures::capture)?;
     targets.note_exited(elapsed);
 
-    let profile = profile(args, &aggregate, started, elapsed, &targets);
+    let selection = Selection::whole(started, clock.now());
+    let mut profile = query::profile(&lock(&aggregate), &selection, view(args, &targets));
+    profile.about.duration = elapsed.as_nanos() as u64;
+    profile.about.frequency = args.frequency;
+    profile.about.subject = if args.all { "all processes".to_owned() } else { targets.describe() };
     let summary = Summary::new(&agent, elapsed)?;
     let written = if summary.samples() == 0 { Ok(None) } else { output.write(&profile).map(Some) };
     match &written {
@@ -184,19 +189,13 @@ impl Recording<'_> {
     }
 }
 
-/// What was recorded, as the arguments want it looked at.
-fn profile(args: &Args, aggregate: &SharedAggregate, started: u64, elapsed: Duration, targets: &Targets) -> Profile {
-    let view = View {
+/// How the arguments want it looked at.
+fn view(args: &Args, targets: &Targets) -> View {
+    View {
         lines: args.lines,
         threads: args.threads,
         processes: args.all || args.subprocesses || targets.pids().count() > 1,
-    };
-    let mut profile = query::profile(&lock(aggregate), &Selection::whole(started, unix_now()), view);
-    profile.about.start = started;
-    profile.about.duration = elapsed.as_nanos() as u64;
-    profile.about.frequency = args.frequency;
-    profile.about.subject = if args.all { "all processes".to_owned() } else { targets.describe() };
-    profile
+    }
 }
 
 /// SIGINT and SIGTERM, counted: the first ends the recording, and what was taken is kept.

@@ -61,16 +61,15 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
 async fn serve(args: &Args) -> Result<u8, Failure> {
     http::check_listen(args.listen, args.allow_remote)
         .map_err(|error| Failure::new(Exit::RemoteRefused, error.to_string()))?;
-    // PREFLIGHT
+    super::ensure_ready()?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| cannot_listen(args.listen, &error))?;
     let address = listener.local_addr().unwrap_or(args.listen);
-    let live = Arc::new(Live::new(LiveSettings {
-        frequency: args.frequency,
-        retention: args.retention,
-        started: super::unix_now(),
-    }));
+    let clock = super::clock()?;
+    let settings =
+        LiveSettings { frequency: args.frequency, retention: args.retention, started: clock.now(), clock };
+    let live = Arc::new(Live::new(settings));
     let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
-    let agent = Agent::new(options, live.shared_aggregate()).map_err(failures::capture)?;
+    let agent = Agent::new(options, live.shared_aggregate(), clock).map_err(failures::capture)?;
     let stop = Arc::new(AtomicBool::new(false));
     let profiling = tokio::task::spawn_blocking({
         let (live, stop) = (live.clone(), stop.clone());

@@ -3,5 +3,7 @@
 //! It must not know Python, ELF, or what the bytes that it reads mean. Nothing here stops, traces or writes to a
 //! process.
 
+pub mod identity;
 pub mod maps;
 pub mod memory;
+pub mod table;

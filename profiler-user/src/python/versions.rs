@@ -152,10 +152,10 @@ const FRAME_OBJECTS: PyLayout = PyLayout {
     frame_instr: 0,
     frame_owner: ABSENT,
     owner_shim: ABSENT,
-    owner_thread: ABSENT,
     code_instructions: 0,
     code_fingerprint: 0,
     flags: flags::EVERY_FRAME_IS_ENTRY,
+    tstate_size: 0,
     reserved: 0,
 };
 
@@ -241,10 +241,10 @@ const LAYOUT_3_11: PyLayout = PyLayout {
     frame_instr: 56,
     frame_owner: 68,
     owner_shim: ABSENT,
-    owner_thread: ABSENT,
     code_instructions: 184,
     code_fingerprint: OBJECTS_3_11.code.fingerprint,
     flags: flags::INSTR_IS_POINTER | flags::OWNER_IS_ENTRY,
+    tstate_size: 0,
     reserved: 0,
 };
 
@@ -274,7 +274,6 @@ const LAYOUT_3_12: PyLayout = PyLayout {
     frame_previous: 8,
     frame_owner: 70,
     owner_shim: 3,
-    owner_thread: 0,
     code_instructions: 192,
     code_fingerprint: OBJECTS_3_12.code.fingerprint,
     flags: flags::INSTR_IS_POINTER,
@@ -312,10 +311,10 @@ const LAYOUT_3_13: PyLayout = PyLayout {
     frame_instr: ABSENT,
     frame_owner: ABSENT,
     owner_shim: 3,
-    owner_thread: 0,
     code_instructions: ABSENT,
     code_fingerprint: OBJECTS_3_13.code.fingerprint,
     flags: flags::INSTR_IS_POINTER,
+    tstate_size: 0,
     reserved: 0,
 };
 

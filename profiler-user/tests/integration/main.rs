@@ -1,7 +1,12 @@
-//! Tests against real interpreters and a real kernel: one binary, a module per subject.
+//! Tests against real interpreters and a real kernel, of the program as a user runs it. One binary, a module per subject.
+//! Those that capture need root.
 
+mod dashboards;
 mod detection;
+mod doctor;
 mod hostile;
+mod http;
 mod line_tables;
+mod metrics;
 mod pythons;
 mod target;

@@ -110,7 +110,7 @@ fn render_failed(error: RenderError) -> Failure {
 
 /// `firetower-4242-1790000000.svg`: new each time.
 fn default_name(targets: &Targets) -> PathBuf {
-    let seconds = crate::cli::unix_now() / 1_000_000_000;
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     match targets.pids().next() {
         Some(pid) => format!("firetower-{pid}-{seconds}.svg").into(),
         None => format!("firetower-{seconds}.svg").into(),
