@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
+#![expect(missing_docs, reason = "aya's macros drop the docs of the entry points that they wrap")]
 
 mod maps;
 mod process;

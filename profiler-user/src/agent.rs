@@ -94,7 +94,7 @@ impl Agent {
         self.capture.add_target(pid, follow)?;
         if follow {
             // Whoever is forked from here on is added by the kernel side; this is for those that were before.
-            for child in identity::descendants(pid) {
+            for child in identity::descendants(pid).map_err(CaptureError::Io)? {
                 self.capture.add_target(child, true)?;
                 self.examine(child)?;
             }
@@ -109,7 +109,7 @@ impl Agent {
             self.forget_process(pid);
         }
         let known: FxHashSet<Pid> = self.processes.iter().map(|(pid, _)| pid).collect();
-        for pid in identity::all() {
+        for pid in identity::all().map_err(CaptureError::Io)? {
             if !known.contains(&pid) {
                 self.examine(pid)?;
             }
@@ -213,8 +213,8 @@ impl Agent {
             Ok(known) => (known.stack, known.reason),
             Err(reason) => (aggregate.intern(vec![Frame::unknown(reason)]), Some(reason)),
         };
-        let process = self.processes.get(pid).filter(|process| process.generation == sample.generation || sample.generation == 0);
-        let series = self.series.id(&mut aggregate, sample, process);
+        // Events come in order: a sample from before an exec is handled before the process is forgotten for it.
+        let series = self.series.id(&mut aggregate, sample, self.processes.get(pid));
         let overflow = aggregate.add(self.clock.unix(sample.time), series, stack, self.sample_weight);
         self.accounts.sample(pid, reason.or(overflow), self.sample_weight);
     }

@@ -1,6 +1,7 @@
 //! Who a process is: is it there, is it the same one, what is it called. It must not know what it runs.
 
 use std::fs;
+use std::io;
 use std::sync::Arc;
 
 use procfs::process::{self, Process};
@@ -40,18 +41,15 @@ pub fn process_of_thread(tid: Pid) -> Option<Pid> {
     (tgid != tid.0).then_some(Pid(tgid))
 }
 
-/// Every process that there is.
-pub fn all() -> Vec<Pid> {
-    let processes = process::all_processes().into_iter().flatten();
-    processes.filter_map(|process| process.ok().map(|process| Pid(process.pid as u32))).collect()
+/// Every process that there is; one that exits meanwhile is left out.
+pub fn all() -> io::Result<Vec<Pid>> {
+    Ok(processes()?.map(|process| Pid(process.pid as u32)).collect())
 }
 
 /// The children of a process, and theirs, at this moment.
-pub fn descendants(of: Pid) -> Vec<Pid> {
-    let parents: Vec<(Pid, Pid)> = process::all_processes()
-        .into_iter()
-        .flatten()
-        .filter_map(|process| process.and_then(|process| process.stat()).ok())
+pub fn descendants(of: Pid) -> io::Result<Vec<Pid>> {
+    let parents: Vec<(Pid, Pid)> = processes()?
+        .filter_map(|process| process.stat().ok())
         .map(|stat| (Pid(stat.pid as u32), Pid(stat.ppid as u32)))
         .collect();
     let mut found = vec![of];
@@ -61,5 +59,9 @@ pub fn descendants(of: Pid) -> Vec<Pid> {
         found.extend(children.map(|(pid, _)| *pid).collect::<Vec<_>>());
         next += 1;
     }
-    found.split_off(1)
+    Ok(found.split_off(1))
+}
+
+fn processes() -> io::Result<impl Iterator<Item = Process>> {
+    Ok(process::all_processes().map_err(io::Error::other)?.flatten())
 }

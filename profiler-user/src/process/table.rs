@@ -16,10 +16,10 @@ use crate::python::detect::{Outcome, Recogniser};
 /// A process that is no Python is looked at again, as long as it burns CPU: an interpreter may be loaded later. First
 /// after this long, then after twice as long each time.
 const FIRST_RECHECK: Duration = Duration::from_millis(250);
+/// The same for one that is about to load its interpreter, by all that its executable says.
+const SOON: Duration = Duration::from_millis(2);
 /// And at most after this long.
 const LAST_RECHECK: Duration = Duration::from_secs(60);
-/// A process that is about to load its interpreter is looked at again at its next sample.
-const SOON: Duration = Duration::from_millis(2);
 
 /// What is known of one process.
 #[derive(Clone, Debug)]
@@ -76,20 +76,26 @@ impl Table {
             return None;
         };
         let before = self.processes.get(&pid).filter(|process| process.started == started);
-        let last_recheck = before.and_then(|process| match process.state {
-            State::Not { recheck, reason: Reason::NotPython, .. } => recheck,
-            _ => None,
-        });
+        let recheck = |reason: Reason, first: Duration| match before.map(|process| &process.state) {
+            Some(State::Not { recheck: Some(last), reason: before, .. }) if *before == reason => {
+                (*last * 2).min(LAST_RECHECK)
+            }
+            _ => first,
+        };
+        let not = |reason: Reason, detail: String, first: Duration| State::Not {
+            reason,
+            detail,
+            recheck: Some(recheck(reason, first)),
+        };
         let state = match self.recogniser.examine(pid, &LiveMemory::new(pid)) {
             Outcome::Python(interpreter) => State::Python(Arc::new(*interpreter)),
-            Outcome::NotYet => {
-                State::Not { reason: Reason::InterpreterNotRunning, detail: String::new(), recheck: Some(SOON) }
+            Outcome::NotYet => not(Reason::InterpreterNotRunning, String::new(), SOON),
+            Outcome::NotPython => not(Reason::NotPython, String::new(), FIRST_RECHECK),
+            Outcome::Broken { reason: Reason::ProcessExited, .. } => {
+                self.processes.remove(&pid);
+                return None;
             }
-            Outcome::NotPython => {
-                let recheck = last_recheck.map_or(FIRST_RECHECK, |last| (last * 2).min(LAST_RECHECK));
-                State::Not { reason: Reason::NotPython, detail: String::new(), recheck: Some(recheck) }
-            }
-            Outcome::Broken { reason, detail } => State::Not { reason, detail, recheck: Some(LAST_RECHECK) },
+            Outcome::Broken { reason, detail } => not(reason, detail, FIRST_RECHECK),
         };
         self.last_generation = self.last_generation.wrapping_add(1).max(1);
         let process =
