@@ -7,7 +7,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use indexmap::IndexMap;
 
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, SeriesId};
 use crate::model::{About, Frame, FrameKind, Pid, Profile, Series, StackId, Stacks, Weight};
 
 const NANOSECONDS: u64 = 1_000_000_000;
@@ -56,26 +56,33 @@ pub struct View {
 ///
 /// Takes time in proportion to the entries in the selected seconds and the distinct stacks among them.
 pub fn profile(aggregate: &Aggregate, selection: &Selection, view: View) -> Profile {
-    let mut sums: IndexMap<(&Series, StackId), Weight, FxBuildHasher> = IndexMap::default();
+    // Ids are the keys, not the series themselves: there may be a million entries and their labels are text.
+    let mut wanted: FxHashMap<SeriesId, bool> = FxHashMap::default();
+    let mut sums: FxHashMap<(SeriesId, StackId), Weight> = FxHashMap::default();
     for (series, stack, weight) in aggregate.weights(selection.since, selection.until) {
-        if selection.wants(series) {
+        if *wanted.entry(series).or_insert_with(|| selection.wants(aggregate.series_of(series))) {
             *sums.entry((series, stack)).or_default() += weight;
         }
     }
-    // Within a second the aggregate has no order; the same selection shall give the same profile.
-    sums.sort_unstable_by(|(left, left_stack), _, (right, right_stack), _| {
-        (left.pid, left.tid, left_stack, &left.command, &left.thread).cmp(&(
+    let mut sums: Vec<(&Series, StackId, Weight)> = sums
+        .into_iter()
+        .map(|((series, stack), weight)| (aggregate.series_of(series), stack, weight))
+        .collect();
+    // A map has no order; the same selection shall give the same profile.
+    sums.sort_unstable_by(|(left, left_stack, _), (right, right_stack, _)| {
+        (left.pid, left.tid, left_stack, &left.command, &left.thread, &left.python).cmp(&(
             right.pid,
             right.tid,
             right_stack,
             &right.command,
             &right.thread,
+            &right.python,
         ))
     });
     let mut shaper =
         Shaper { from: aggregate.stacks(), view, into: Stacks::default(), nodes: FxHashMap::default() };
     let mut samples: IndexMap<StackId, Weight, FxBuildHasher> = IndexMap::default();
-    for ((series, stack), weight) in &sums {
+    for (series, stack, weight) in &sums {
         let root = shaper.root(series);
         *samples.entry(shaper.copy(root, *stack)).or_default() += *weight;
     }
@@ -84,7 +91,7 @@ pub fn profile(aggregate: &Aggregate, selection: &Selection, view: View) -> Prof
         start: since,
         duration: selection.until - since,
         frequency: 0,
-        subject: subject(selection, sums.keys().map(|(series, _)| *series)),
+        subject: subject(selection, sums.iter().map(|(series, _, _)| *series)),
     };
     Profile { stacks: shaper.into, samples: samples.into_iter().collect(), about }
 }

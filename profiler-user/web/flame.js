@@ -140,14 +140,12 @@ export class Flame {
     }
     const room = Math.floor((width - 8) / letter);
     if (room < 3) return;
-    context.save();
-    context.beginPath();
-    context.rect(x, y, width - gap - 2, ROW);
-    context.clip();
+    context.globalAlpha = 1;
     context.fillStyle = "#111";
-    const text = frame.text.length > room ? `${frame.text.slice(0, room - 1)}…` : frame.text;
-    context.fillText(text, x + 4, y + ROW / 2);
-    context.restore();
+    // What does not fit loses the file's directories first, then its end.
+    const text = frame.text.length > room ? frame.text.replace(/\(.*\//, "(") : frame.text;
+    const cut = text.length > room ? `${text.slice(0, room - 1)}…` : text;
+    context.fillText(cut, x + 4, y + ROW / 2, width - 6);
   }
 
   // The node under the pointer, or -1.

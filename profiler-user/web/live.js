@@ -97,7 +97,9 @@ function showMessage(text) {
 function showAgent(agent) {
   if (agent.status === "ready") showStatus(paused ? "paused" : "live", paused ? "idle" : "");
   else showStatus(agent.status === "failed" ? "capture failed" : "starting", "bad");
+  const chosen = agent.processes.find((p) => String(p.pid) === state.pid);
   if (agent.message) showMessage(agent.message);
+  else if (chosen?.reason_text && flame.tree.total[0] === 0) showMessage(`Not profiled: ${chosen.reason_text}.`);
 }
 
 function option(value, text) {
@@ -168,10 +170,8 @@ function showZoom() {
 }
 
 function showDetails(node) {
-  if (node < 0) {
-    element("details").textContent = HINT;
-    return;
-  }
+  element("details").textContent = HINT;
+  if (node < 0) return;
   const {profile, total, self} = flame.tree;
   const share = total[node] / total[0];
   const own = self[node] / total[0];
@@ -182,7 +182,7 @@ function showDetails(node) {
     `${cpu(profile.total.cpu_seconds * own)}, ${percent(own)}`;
 }
 
-// Changes the view: new parameters, new question at once.
+// Changes the view and asks at once.
 function change(name, value, unzoom) {
   state[name] = value;
   if (unzoom) flame.zoom = "";

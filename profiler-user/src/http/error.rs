@@ -1,4 +1,5 @@
-//! What went wrong, for two audiences: a status for programs, a sentence and a hint for people.
+//! What went wrong, for two audiences: a status for programs, a sentence and a hint for people. It must not know the
+//! routes.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

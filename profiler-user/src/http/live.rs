@@ -1,4 +1,4 @@
-//! What the agent shares with the routes: it fills, they read.
+//! What the agent shares with the routes: it fills, they read. It must not know HTTP.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

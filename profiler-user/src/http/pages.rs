@@ -1,4 +1,5 @@
-//! The routes, one function each. What they answer is made elsewhere: pictures by `render`, JSON by `wire`.
+//! The routes, one function each. What they answer is made elsewhere: pictures by `render`, JSON by `wire`. They
+//! must not know how samples are taken, and they change nothing.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;

@@ -1,4 +1,5 @@
-//! The JSON of the API, version 1. Fields are only ever added. The model knows nothing of it.
+//! The JSON of the API, version 1. Fields are only ever added. The model knows nothing of it, and it must
+//! know nothing of routes and statuses.
 //!
 //! Units are in the names; what is not known is `null`, never 0 or empty.
 

@@ -4,7 +4,7 @@
 //! the profile was taken or where the picture goes.
 
 use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
-use inferno::flamegraph::{self, Options};
+use inferno::flamegraph::{self, Options, TextTruncateDirection};
 
 use super::tree::Tree;
 use super::{Origin, RenderError, unattributed, visible};
@@ -33,6 +33,8 @@ pub fn render(profile: &Profile) -> Result<Vec<u8>, RenderError> {
     options.subtitle = subtitle(profile, total);
     options.count_name = "samples".to_owned();
     options.name_type = "Frame:".to_owned();
+    // The name is at the left end of a frame's text, the file at the right.
+    options.text_truncate_direction = TextTruncateDirection::Right;
     options.palette_map = Some(&mut palette);
     options.bgcolors = Some(BackgroundColor::Grey);
     // Frames that the palette does not have would get a random colour without this.

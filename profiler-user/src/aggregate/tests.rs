@@ -1,0 +1,191 @@
+//! Sums, bounds, and what becomes of what does not fit.
+
+use super::*;
+use crate::model::FrameKind;
+
+const ONE: Weight = Weight { samples: 1, nanoseconds: 10_000_000 };
+
+fn frames(names: &[&str]) -> Vec<Frame> {
+    names.iter().map(|name| Frame::bare(FrameKind::Python, *name)).collect()
+}
+
+fn series(pid: u32) -> Series {
+    Series {
+        pid: Pid(pid),
+        command: "app".into(),
+        tid: Tid(pid),
+        thread: "main".into(),
+        python: "3.12.1".into(),
+    }
+}
+
+fn add(aggregate: &mut Aggregate, second: u64, pid: u32, names: &[&str]) -> Option<Reason> {
+    let series = aggregate.series(&series(pid));
+    let stack = aggregate.intern(frames(names));
+    aggregate.add(second * NANOSECONDS, series, stack, ONE)
+}
+
+/// `pid root;…;leaf samples`, sorted.
+fn content(aggregate: &Aggregate, since: u64, until: u64) -> Vec<String> {
+    let mut lines: Vec<String> = aggregate
+        .weights(since * NANOSECONDS, until * NANOSECONDS)
+        .map(|(series, stack, weight)| {
+            let names: Vec<String> = aggregate
+                .stacks()
+                .root_first(stack)
+                .iter()
+                .map(|frame| match frame.kind {
+                    FrameKind::Unknown(reason) => reason.label().to_owned(),
+                    _ => frame.function.to_string(),
+                })
+                .collect();
+            format!("{} {} {}", aggregate.series_of(series).pid, names.join(";"), weight.samples)
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+fn small(seconds: Option<u64>) -> Retention {
+    Retention { seconds, max_entries: 4, max_nodes: 8, max_text_bytes: 1000, max_series: 3 }
+}
+
+#[test]
+fn the_same_stack_of_the_same_second_is_one_entry() {
+    let mut aggregate = Aggregate::new(small(Some(10)), 0);
+    for second in [5, 5, 6] {
+        assert_eq!(add(&mut aggregate, second, 1, &["a", "b"]), None);
+    }
+    assert_eq!(aggregate.sizes().entries, 2);
+    assert_eq!(content(&aggregate, 5, 6), ["1 a;b 2"]);
+    assert_eq!(content(&aggregate, 0, 100), ["1 a;b 1", "1 a;b 2"]);
+}
+
+#[test]
+fn a_late_sample_goes_to_its_own_second() {
+    let mut aggregate = Aggregate::new(small(Some(10)), 0);
+    for second in [7, 5, 6, 5] {
+        assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+    }
+    assert_eq!(content(&aggregate, 5, 6), ["1 a 2"]);
+}
+
+#[test]
+fn without_retention_the_seconds_are_one() {
+    let mut aggregate = Aggregate::new(small(None), 0);
+    for second in [5, 100_000, 3] {
+        assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+    }
+    assert!(aggregate.maintain(200_000 * NANOSECONDS).is_none());
+    assert_eq!(content(&aggregate, 0, u64::MAX / NANOSECONDS), ["1 a 3"]);
+    assert_eq!(aggregate.complete_since(), 0);
+}
+
+#[test]
+fn old_seconds_go() {
+    let mut aggregate = Aggregate::new(small(Some(3)), 4 * NANOSECONDS);
+    for second in [5, 6, 9] {
+        assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+    }
+    aggregate.maintain(9 * NANOSECONDS);
+    assert_eq!(aggregate.sizes().entries, 2);
+    assert_eq!(aggregate.complete_since(), 6 * NANOSECONDS);
+    assert_eq!(aggregate.overflow(), Overflow::default());
+}
+
+#[test]
+fn a_full_live_aggregate_drops_its_oldest_second_and_counts_it() {
+    let mut aggregate = Aggregate::new(small(Some(100)), 0);
+    for second in 1..=5 {
+        assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+    }
+    assert_eq!(aggregate.sizes().entries, 4);
+    assert_eq!(content(&aggregate, 0, 3), ["1 a 1"]);
+    assert_eq!(aggregate.complete_since(), 2 * NANOSECONDS);
+    let overflow = aggregate.overflow();
+    assert_eq!((overflow.seconds_dropped, overflow.samples_dropped), (1, 1));
+}
+
+#[test]
+fn a_full_recording_folds_new_stacks_and_keeps_their_weight() {
+    let mut aggregate = Aggregate::new(small(None), 0);
+    for name in ["a", "b", "c", "d"] {
+        assert_eq!(add(&mut aggregate, 1, 1, &[name]), None);
+    }
+    assert_eq!(add(&mut aggregate, 1, 1, &["e"]), Some(Reason::AgentTableFull));
+    assert_eq!(add(&mut aggregate, 1, 1, &["f"]), Some(Reason::AgentTableFull));
+    assert_eq!(add(&mut aggregate, 1, 1, &["a"]), None);
+    assert_eq!(content(&aggregate, 0, 2), ["1 a 2", "1 agent_table_full 2", "1 b 1", "1 c 1", "1 d 1"]);
+    assert_eq!(aggregate.overflow().folded_samples, 2);
+}
+
+#[test]
+fn a_stack_that_finds_no_node_is_folded_but_a_known_one_is_found() {
+    let mut aggregate = Aggregate::new(Retention { max_entries: 100, ..small(None) }, 0);
+    assert_eq!(add(&mut aggregate, 1, 1, &["a", "b", "c", "d", "e", "f", "g"]), None);
+    assert_eq!(add(&mut aggregate, 1, 1, &["x"]), Some(Reason::AgentTableFull));
+    assert_eq!(add(&mut aggregate, 1, 1, &["a", "b"]), None);
+    assert_eq!(aggregate.sizes().nodes, 8);
+}
+
+#[test]
+fn names_count_against_their_limit() {
+    let mut aggregate = Aggregate::new(Retention { max_text_bytes: 5, ..small(None) }, 0);
+    assert_eq!(add(&mut aggregate, 1, 1, &["abc", "defg"]), None);
+    assert_eq!(add(&mut aggregate, 1, 1, &["h"]), Some(Reason::AgentTableFull));
+}
+
+#[test]
+fn series_past_the_limit_share_the_overflow_series() {
+    let mut aggregate = Aggregate::new(Retention { max_entries: 100, ..small(None) }, 0);
+    for pid in 1..=5 {
+        assert_eq!(add(&mut aggregate, 1, pid, &["a"]), None);
+    }
+    assert_eq!(content(&aggregate, 0, 2), ["0 a 2", "1 a 1", "2 a 1", "3 a 1"]);
+    assert_eq!(aggregate.overflow().unnamed_samples, 2);
+}
+
+#[test]
+fn a_rebuild_keeps_what_is_live_and_makes_room() {
+    let mut aggregate = Aggregate::new(small(Some(10)), 0);
+    assert_eq!(add(&mut aggregate, 1, 1, &["old", "older", "oldest", "ancient"]), None);
+    assert_eq!(add(&mut aggregate, 12, 2, &["a", "b"]), None);
+    let generation = aggregate.generation();
+    let live = aggregate.intern(frames(&["a", "b"]));
+    let dead = aggregate.intern(frames(&["old"]));
+    let moved = aggregate.maintain(14 * NANOSECONDS).expect("a rebuild");
+    assert_eq!(moved.stacks.get(&live), Some(&aggregate.intern(frames(&["a", "b"]))));
+    assert_eq!(moved.stacks.get(&dead), None);
+    assert_ne!(aggregate.generation(), generation);
+    assert_eq!(content(&aggregate, 0, 100), ["2 a;b 1"]);
+    let sizes = aggregate.sizes();
+    assert_eq!((sizes.nodes, sizes.frames, sizes.series), (3, 3, 2));
+    assert_eq!(add(&mut aggregate, 14, 2, &["a", "b"]), None);
+    assert_eq!(content(&aggregate, 14, 15), ["2 a;b 1"]);
+}
+
+#[test]
+fn rebuilds_keep_a_distance() {
+    let mut aggregate = Aggregate::new(small(Some(100)), 0);
+    assert_eq!(add(&mut aggregate, 20, 1, &["a", "b", "c", "d", "e", "f", "g"]), None);
+    assert!(aggregate.maintain(20 * NANOSECONDS).is_some());
+    assert!(aggregate.maintain(21 * NANOSECONDS).is_none());
+    assert!(aggregate.maintain(30 * NANOSECONDS).is_some());
+}
+
+#[test]
+fn what_is_live_does_not_cause_rebuilds() {
+    let mut aggregate = Aggregate::new(Retention { max_nodes: 10, ..small(Some(100)) }, 0);
+    assert_eq!(add(&mut aggregate, 20, 1, &["a", "b", "c", "d", "e", "f", "g"]), None);
+    assert!(aggregate.maintain(20 * NANOSECONDS).is_some());
+    assert!(aggregate.maintain(40 * NANOSECONDS).is_none());
+    assert_eq!(add(&mut aggregate, 40, 1, &["h"]), None);
+    assert!(aggregate.maintain(50 * NANOSECONDS).is_some());
+}
+
+#[test]
+fn an_empty_stack_says_why() {
+    let mut aggregate = Aggregate::new(small(None), 0);
+    assert_eq!(add(&mut aggregate, 1, 1, &[]), None);
+    assert_eq!(content(&aggregate, 0, 2), ["1 no_python_frame 1"]);
+}
