@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::aggregate::Aggregate;
 use crate::clock::Clock;
 use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, RunTime, StackDefinition};
-use crate::model::{Frame, Pid, Reason, StackId, Weight};
+use crate::model::{Frame, Pid, Reason, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
 use crate::process::identity;
 use crate::process::table::{Process, State, Table};
@@ -58,6 +58,7 @@ pub struct Agent {
     stacks: FxHashMap<StackHash, KnownStack>,
     series: SeriesCache,
     accounts: Accounts,
+    lost: FxHashMap<Reason, u64>,
     clock: Clock,
     only_targets: bool,
     sample_weight: Weight,
@@ -78,6 +79,7 @@ impl Agent {
             stacks: FxHashMap::default(),
             series: SeriesCache::default(),
             accounts: Accounts::default(),
+            lost: FxHashMap::default(),
             clock,
             only_targets: options.only_targets,
             sample_weight: Weight { samples: 1, nanoseconds: period.as_nanos() as u64 },
@@ -133,8 +135,9 @@ impl Agent {
         Ok(())
     }
 
-    /// House-keeping, about once a second: time, retention, tables that have filled up.
-    pub fn tick(&mut self) {
+    /// House-keeping, about once a second: lost samples, retention, tables that have filled up.
+    pub fn tick(&mut self) -> Result<(), CaptureError> {
+        self.book_lost()?;
         let moved = lock(&self.aggregate).maintain(self.clock.now());
         if let Some(moved) = moved {
             self.series.clear();
@@ -159,12 +162,14 @@ impl Agent {
                 self.forget_stack(hash);
             }
         }
+        Ok(())
     }
 
     /// Stops samples and handles every one that fired: after it, the accounts are whole.
     pub fn finish(&mut self) -> Result<(), CaptureError> {
         self.capture.disable()?;
-        self.run_once(Duration::ZERO)
+        self.run_once(Duration::ZERO)?;
+        self.book_lost()
     }
 
     /// Processes that had samples since the last call, with what was seen of them in that time.
@@ -200,6 +205,34 @@ impl Agent {
     /// Stacks that the kernel side sends by hash.
     pub fn known_stacks(&self) -> usize {
         self.stacks.len()
+    }
+
+    /// A sample that the kernel side could not hand over has its weight in the flame graph too, though nobody knows
+    /// whose it was.
+    fn book_lost(&mut self) -> Result<(), CaptureError> {
+        let counters = self.capture.counters()?;
+        let mut aggregate = lock(&self.aggregate);
+        for reason in [Reason::RingBufferFull, Reason::KernelSideFailed] {
+            let total = counters.not_submitted(reason);
+            let new = total - self.lost.insert(reason, total).unwrap_or_default();
+            if new == 0 {
+                continue;
+            }
+            let lost = Series {
+                pid: Pid(0),
+                command: "[lost]".into(),
+                tid: Tid(0),
+                thread: "".into(),
+                python: "".into(),
+            };
+            let series = aggregate.series(&lost);
+            let stack = aggregate.intern(vec![Frame::unknown(reason)]);
+            let one = self.sample_weight;
+            let weight = Weight { samples: new, nanoseconds: new * one.nanoseconds };
+            // What finds no room in the aggregate either is counted there.
+            let _ = aggregate.add(self.clock.now(), series, stack, weight);
+        }
+        Ok(())
     }
 
     fn sample(&mut self, sample: &SampleEvent, definition: Option<StackDefinition>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustc_hash::FxHashMap;
 
-use super::{Agent, ProcessAccount, lock};
+use super::{Agent, ProcessAccount};
 use crate::capture::CaptureError;
 use crate::http::{Live, ProcessInfo};
 use crate::metrics::{KernelCounters, ProcessLabels, ProgramRuns};
@@ -47,11 +47,6 @@ impl Publisher {
         self.processes(agent);
         let metrics = self.live.metrics();
         metrics.set_stacks_known(agent.known_stacks());
-        let (sizes, overflow) = {
-            let aggregate = lock(&agent.aggregate);
-            (aggregate.sizes(), aggregate.overflow())
-        };
-        metrics.set_aggregate(sizes, overflow);
         let (cpu_seconds, resident_bytes) = own_usage();
         metrics.set_agent(cpu_seconds, resident_bytes);
         Ok(())

@@ -180,7 +180,7 @@ impl Recording<'_> {
                 break;
             }
             if Instant::now() >= next_tick {
-                agent.tick();
+                agent.tick().map_err(failures::capture)?;
                 next_tick += TICK;
             }
         }

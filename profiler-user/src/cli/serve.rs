@@ -127,7 +127,7 @@ fn profile_until(agent: &mut Agent, live: &Arc<Live>, stop: &AtomicBool) -> Resu
             next_discover = now + DISCOVER;
         }
         if now >= next_publish {
-            agent.tick();
+            agent.tick()?;
             publisher.publish(agent)?;
             next_publish = now + PUBLISH;
         }

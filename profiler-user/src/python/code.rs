@@ -70,13 +70,15 @@ impl Code {
     ) -> Result<Code, CodeError> {
         let size = u64::from(objects.code.fingerprint) + FINGERPRINT_BYTES as u64;
         let read_object = || memory.read_bytes(address, size, size);
+        let is_sampled =
+            |object: &[u8]| fingerprint_of(object, objects) == fingerprint && is_alive(object, objects);
         let object = read_object().map_err(|error| CodeError::field("code object", error.into()))?;
-        if fingerprint_of(&object, objects) != fingerprint {
+        if !is_sampled(&object) {
             return Err(CodeError::Replaced);
         }
         let code = read_fields(memory, objects, Header(object));
         match read_object() {
-            Ok(object) if fingerprint_of(&object, objects) == fingerprint => code,
+            Ok(object) if is_sampled(&object) => code,
             Ok(_) | Err(MemoryError::Fault { .. }) => Err(CodeError::Replaced),
             Err(error) => Err(CodeError::field("code object", error.into())),
         }
@@ -90,6 +92,16 @@ impl Code {
             Err(_) => self.first_line,
         }
     }
+}
+
+/// Whether an object has not been freed, by its reference count.
+///
+/// Freed memory keeps most of what it held, with it the fingerprint, while the strings that it points to may be
+/// others by now. But both pymalloc and malloc put the address of the next free block where `ob_refcnt` was (or 0),
+/// and no count is as high as an address: an immortal object's is 2^32 - 1 (PEP 683).
+fn is_alive(object: &[u8], objects: &Objects) -> bool {
+    let count = object.get(objects.ob_refcnt as usize..).and_then(|bytes| bytes.first_chunk::<8>());
+    count.is_some_and(|count| (1..=u64::from(u32::MAX)).contains(&u64::from_ne_bytes(*count)))
 }
 
 /// The fingerprint of a code object, given its bytes from the start to where the fingerprint's end.

@@ -24,6 +24,8 @@ const TPFLAGS_UNICODE: u64 = 1 << 28;
 /// Facts about the objects that the agent reads: offsets in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Objects {
+    /// `PyObject.ob_refcnt`, a `Py_ssize_t`.
+    pub ob_refcnt: u32,
     /// `PyObject.ob_type`.
     pub ob_type: u32,
     /// `PyTypeObject.tp_name`, a C string.
@@ -121,6 +123,7 @@ impl Objects {
             }
         };
         let checks = [
+            (sane(self.ob_refcnt), "object.ob_refcnt"),
             (sane(self.ob_type), "object.ob_type"),
             (sane(self.tp_name) && sane(self.tp_flags), "type.tp_name or tp_flags"),
             (sane(self.bytes.ob_size) && sane(self.bytes.ob_sval), "bytes"),

@@ -172,6 +172,7 @@ const LAYOUT_2_7: PyLayout = PyLayout {
 
 /// CPython 2.7 Include/object.h, code.h, stringobject.h.
 const OBJECTS_2_7: Objects = Objects {
+    ob_refcnt: 0,
     ob_type: 8,
     tp_name: 24,
     tp_flags: 168,
@@ -320,6 +321,7 @@ const LAYOUT_3_13: PyLayout = PyLayout {
 
 /// CPython 3.13 Include/cpython/code.h, unicodeobject.h: what `_Py_DebugOffsets` does not carry.
 const OBJECTS_3_13: Objects = Objects {
+    ob_refcnt: 0, // Not told by the debug offsets; before `ob_type` in every build with a GIL.
     ob_type: ABSENT,
     tp_name: ABSENT,
     tp_flags: ABSENT,

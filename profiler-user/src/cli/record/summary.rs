@@ -41,7 +41,7 @@ impl Summary {
     }
 
     fn lost(&self) -> u64 {
-        self.counters.not_submitted(Reason::RingBufferFull)
+        self.counters.not_submitted(Reason::RingBufferFull) + self.counters.not_submitted(Reason::KernelSideFailed)
     }
 
     /// On standard error, so that folded stacks on standard output stay clean.
