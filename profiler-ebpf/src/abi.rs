@@ -127,9 +127,14 @@ impl PyLayout {
 
     /// The same layout with `tstate_size` computed from the offsets into `PyThreadState`.
     pub fn with_tstate_size(mut self) -> PyLayout {
-        let pointer_ends = [self.tstate_next, self.tstate_thread_id, self.tstate_frame, self.tstate_datastack_chunk]
-            .map(|offset| if offset == ABSENT { 0 } else { offset.saturating_add(8) });
-        let limit_end = if self.tstate_datastack_top == ABSENT { 0 } else { self.tstate_datastack_top.saturating_add(16) };
+        let pointer_ends =
+            [self.tstate_next, self.tstate_thread_id, self.tstate_frame, self.tstate_datastack_chunk]
+                .map(|offset| if offset == ABSENT { 0 } else { offset.saturating_add(8) });
+        let limit_end = if self.tstate_datastack_top == ABSENT {
+            0
+        } else {
+            self.tstate_datastack_top.saturating_add(16)
+        };
         self.tstate_size = pointer_ends.into_iter().fold(limit_end, u32::max);
         self
     }
@@ -146,14 +151,27 @@ impl PyLayout {
             (in_thread_state(self.tstate_next), "tstate.next"),
             (in_thread_state(self.tstate_thread_id), "tstate.thread_id"),
             (in_thread_state(self.tstate_frame), "tstate.frame"),
-            (absent(self.tstate_datastack_chunk) || in_thread_state(self.tstate_datastack_chunk), "tstate.datastack_chunk"),
-            (absent(self.tstate_datastack_top) || in_thread_state(self.tstate_datastack_top.saturating_add(8)), "tstate.datastack_top"),
+            (
+                absent(self.tstate_datastack_chunk) || in_thread_state(self.tstate_datastack_chunk),
+                "tstate.datastack_chunk",
+            ),
+            (
+                absent(self.tstate_datastack_top)
+                    || in_thread_state(self.tstate_datastack_top.saturating_add(8)),
+                "tstate.datastack_top",
+            ),
             (self.tstate_size as usize <= THREAD_STATE_BYTES, "tstate size"),
-            (absent(self.cframe_current_frame) || self.cframe_current_frame < 1 << 10, "cframe.current_frame"),
+            (
+                absent(self.cframe_current_frame) || self.cframe_current_frame < 1 << 10,
+                "cframe.current_frame",
+            ),
             (self.frame_size as usize <= MAX_FRAME_BYTES, "frame size"),
             (in_frame(self.frame_code, 8), "frame.code"),
             (in_frame(self.frame_previous, 8), "frame.previous"),
-            (in_frame(self.frame_instr, if self.flags & flags::INSTR_IS_POINTER != 0 { 8 } else { 4 }), "frame.instr"),
+            (
+                in_frame(self.frame_instr, if self.flags & flags::INSTR_IS_POINTER != 0 { 8 } else { 4 }),
+                "frame.instr",
+            ),
             (absent(self.frame_owner) || in_frame(self.frame_owner, 1), "frame.owner"),
             (self.code_instructions < 1 << 16, "code.co_code_adaptive"),
             (self.code_fingerprint < 1 << 16, "code fingerprint"),
@@ -421,7 +439,7 @@ const _: () = {
 // What aya needs to use these as map keys, values and globals.
 #[cfg(feature = "user")]
 mod pod {
-    use super::{PyLayout, ProcessFacts, Settings, ThreadEntry, ThreadKey};
+    use super::{ProcessFacts, PyLayout, Settings, ThreadEntry, ThreadKey};
     // SAFETY: repr(C) integers only, no padding: see the size assertions.
     unsafe impl aya::Pod for Settings {}
     // SAFETY: as above.

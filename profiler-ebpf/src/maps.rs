@@ -9,8 +9,8 @@ use aya_ebpf::{
     maps::{HashMap, PerCpuArray, RingBuf},
 };
 use firetower_ebpf::abi::{
-    FINGERPRINT_BYTES, MAX_FRAME_BYTES, ProcessFacts, StackEvent, StackHash, THREAD_STATE_BYTES, ThreadEntry, ThreadKey,
-    counter,
+    FINGERPRINT_BYTES, MAX_FRAME_BYTES, ProcessFacts, StackEvent, StackHash, THREAD_STATE_BYTES, ThreadEntry,
+    ThreadKey, counter,
 };
 
 use crate::python::Walk;

@@ -49,7 +49,9 @@ pub fn report_again(facts: *mut ProcessFacts, tgid: u32, now: u64) {
 #[inline(always)]
 pub fn fork(parent: u64, child: u64) {
     let tgid_at = u64::from(settings().task_tgid);
-    let (Ok(parent), Ok(child)) = (read::kernel::<u32>(parent + tgid_at), read::kernel::<u32>(child + tgid_at)) else {
+    let (Ok(parent), Ok(child)) =
+        (read::kernel::<u32>(parent + tgid_at), read::kernel::<u32>(child + tgid_at))
+    else {
         return count(counter::NOT_SUBMITTED); // Index 0 of the reasons: see `counter`.
     };
     if parent == child {

@@ -5,7 +5,10 @@
 //! reading one; frames elsewhere (generators, shims on the C stack, heap objects up to 3.10) one by one.
 
 use firetower_ebpf::{
-    abi::{self, ABSENT, FINGERPRINT_BYTES, MAX_FRAME_BYTES, MAX_PYTHON_FRAMES, PyLayout, RawFrame, StackHash, flags},
+    abi::{
+        self, ABSENT, FINGERPRINT_BYTES, MAX_FRAME_BYTES, MAX_PYTHON_FRAMES, PyLayout, RawFrame, StackHash,
+        flags,
+    },
     reason::Reason,
 };
 
@@ -159,7 +162,8 @@ fn frame_bytes(walk: &mut Walk, scratch: *mut Scratch, frame: u64) -> Outcome<*c
     let end = frame + u64::from(size);
     if (frame < walk.window_start || end > walk.window_end) && frame >= walk.chunk && frame < walk.top {
         // Callers lie below their callees, so the window ends with this frame and never starts below the chunk.
-        let length = if end - walk.chunk > WINDOW_BYTES as u64 { WINDOW_BYTES as u64 } else { end - walk.chunk };
+        let length =
+            if end - walk.chunk > WINDOW_BYTES as u64 { WINDOW_BYTES as u64 } else { end - walk.chunk };
         if read::user_bytes(buffer, read::masked::<WINDOW_MASK>(length as u32) as u32, end - length).is_ok() {
             walk.window_start = end - length;
             walk.window_end = end;
@@ -202,7 +206,11 @@ const BEFORE_FIRST: u64 = 16;
 fn fingerprint(layout: &PyLayout, scratch: *mut Scratch, code: u64) -> Outcome<u32> {
     // SAFETY: in bounds of the scratch value, which is this CPU's alone.
     let words = unsafe { &mut (*scratch).code };
-    read::user_bytes(words.as_mut_ptr().cast(), FINGERPRINT_BYTES as u32, code + u64::from(layout.code_fingerprint))?;
+    read::user_bytes(
+        words.as_mut_ptr().cast(),
+        FINGERPRINT_BYTES as u32,
+        code + u64::from(layout.code_fingerprint),
+    )?;
     Ok(abi::fingerprint(words))
 }
 

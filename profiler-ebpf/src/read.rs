@@ -1,7 +1,7 @@
 //! Reads of user and kernel memory, and of fields in a scratch buffer. A read fails or gives the bytes: never a
 //! default. It must not know what the bytes mean.
 
-use aya_ebpf::helpers::{generated::bpf_probe_read_user as probe_read_user, bpf_probe_read_kernel};
+use aya_ebpf::helpers::{bpf_probe_read_kernel, generated::bpf_probe_read_user as probe_read_user};
 use firetower_ebpf::reason::Reason;
 
 /// The outcome of a step of a sample: a value, or the reason why the sample can't be attributed.

@@ -11,7 +11,10 @@ use aya_ebpf::{
     programs::PerfEventContext,
 };
 use firetower_ebpf::{
-    abi::{self, MAX_KERNEL_FRAMES, MAX_PYTHON_FRAMES, RawFrame, SampleEvent, StackEvent, StackHash, ThreadKey, counter, event},
+    abi::{
+        self, MAX_KERNEL_FRAMES, MAX_PYTHON_FRAMES, RawFrame, SampleEvent, StackEvent, StackHash, ThreadKey,
+        counter, event,
+    },
     reason::Reason,
 };
 
@@ -124,10 +127,16 @@ fn submit(scratch: *mut Scratch, length: u64, sample: &SampleEvent) {
     // A new stack wakes the agent at once, so that its code objects are read while they live; any other sample
     // waits for the agent's next round, unless the buffer fills.
     let urgent = new_stack || EVENTS.query(aya_ebpf::bindings::BPF_RB_AVAIL_DATA as u64) > HALF_FULL;
-    let wake_up = if urgent { aya_ebpf::bindings::BPF_RB_FORCE_WAKEUP } else { aya_ebpf::bindings::BPF_RB_NO_WAKEUP };
+    let wake_up =
+        if urgent { aya_ebpf::bindings::BPF_RB_FORCE_WAKEUP } else { aya_ebpf::bindings::BPF_RB_NO_WAKEUP };
     // SAFETY: `length` bytes of the scratch value, as the verifier checks; the map is a ring buffer.
     let failed = unsafe {
-        bpf_ringbuf_output((&raw const EVENTS).cast_mut().cast(), (&raw mut (*scratch).event).cast(), length, wake_up as u64)
+        bpf_ringbuf_output(
+            (&raw const EVENTS).cast_mut().cast(),
+            (&raw mut (*scratch).event).cast(),
+            length,
+            wake_up as u64,
+        )
     };
     if failed != 0 {
         return not_submitted(Reason::RingBufferFull);

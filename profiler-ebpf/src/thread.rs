@@ -86,7 +86,12 @@ fn first(facts: &ProcessFacts) -> Outcome<Position> {
 
 /// Walks the lists until the thread's state is found, and remembers it, or that there is none, or how far it came.
 #[inline(always)]
-fn search(facts: &ProcessFacts, key: ThreadKey, thread_pointer: u64, resume: Option<Position>) -> Outcome<()> {
+fn search(
+    facts: &ProcessFacts,
+    key: ThreadKey,
+    thread_pointer: u64,
+    resume: Option<Position>,
+) -> Outcome<()> {
     let layout = &facts.layout;
     let start = first(facts)?;
     let head = start.tstate;
@@ -113,8 +118,13 @@ fn search(facts: &ProcessFacts, key: ThreadKey, thread_pointer: u64, resume: Opt
         }
         at.tstate = read::user_u64(at.link)?;
     }
-    let entry =
-        ThreadEntry { state, generation: facts.generation, tstate: at.tstate, link: at.link, interp: at.interp };
+    let entry = ThreadEntry {
+        state,
+        generation: facts.generation,
+        tstate: at.tstate,
+        link: at.link,
+        interp: at.interp,
+    };
     let kept = THREADS.insert(&key, &entry, 0);
     match state {
         ThreadEntry::FOUND if kept.is_ok() => Ok(()),
@@ -143,5 +153,8 @@ fn thread_id(layout: &PyLayout, scratch: *mut Scratch) -> u64 {
 #[inline(always)]
 pub fn pointer(scratch: *mut Scratch, offset: u32) -> u64 {
     // SAFETY: in bounds: see `Scratch::tstate`.
-    read::field::<u64, { THREAD_STATE_BYTES as u32 - 1 }>(unsafe { &raw const (*scratch).tstate }.cast(), offset)
+    read::field::<u64, { THREAD_STATE_BYTES as u32 - 1 }>(
+        unsafe { &raw const (*scratch).tstate }.cast(),
+        offset,
+    )
 }

@@ -5,6 +5,7 @@
 //! add a place to lose samples. It is the one module that knows every stage.
 
 mod accounts;
+pub mod processes;
 mod publish;
 mod series;
 
@@ -12,19 +13,19 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use firetower_ebpf::abi::{PyLayout, ProcessEvent, ProcessFacts, SampleEvent, StackHash, process_event};
+use firetower_ebpf::abi::{ProcessEvent, ProcessFacts, PyLayout, SampleEvent, StackHash, process_event};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::aggregate::Aggregate;
-use crate::clock::Clock;
 use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, RunTime, StackDefinition};
+use crate::clock::Clock;
 use crate::model::{Frame, Pid, Reason, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
 use crate::process::identity;
-use crate::process::table::{Process, State, Table};
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
+use processes::{Process, State, Table};
 pub use publish::Publisher;
 use series::SeriesCache;
 
@@ -253,7 +254,12 @@ impl Agent {
     }
 
     /// The sample's stack, by its hash or by the definition that came along.
-    fn stack(&mut self, pid: Pid, sample: &SampleEvent, definition: Option<StackDefinition>) -> Result<KnownStack, Reason> {
+    fn stack(
+        &mut self,
+        pid: Pid,
+        sample: &SampleEvent,
+        definition: Option<StackDefinition>,
+    ) -> Result<KnownStack, Reason> {
         let Some(definition) = definition else {
             return self.stacks.get(&sample.stack).copied().ok_or(Reason::StackUnknown);
         };

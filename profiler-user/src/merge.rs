@@ -23,7 +23,8 @@ mod tests {
     #[test]
     fn kernel_frames_are_at_the_leaf_end_and_the_cut_is_at_the_root() {
         let python = vec![Frame::bare(FrameKind::Python, "leaf"), Frame::bare(FrameKind::Python, "main")];
-        let kernel = vec![Frame::bare(FrameKind::Kernel, "vfs_read"), Frame::bare(FrameKind::Kernel, "sys_read")];
+        let kernel =
+            vec![Frame::bare(FrameKind::Kernel, "vfs_read"), Frame::bare(FrameKind::Kernel, "sys_read")];
         let merged = merge(true, python, kernel);
         let names: Vec<&str> = merged.iter().map(|f| &*f.function).collect();
         assert_eq!(names, ["", "main", "leaf", "sys_read", "vfs_read"]);

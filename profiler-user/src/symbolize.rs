@@ -59,7 +59,12 @@ impl Symbolizer {
                 })
             })
             .collect();
-        let kernel = stack.kernel.iter().enumerate().map(|(depth, &address)| self.kernel_frame(depth, address)).collect();
+        let kernel = stack
+            .kernel
+            .iter()
+            .enumerate()
+            .map(|(depth, &address)| self.kernel_frame(depth, address))
+            .collect();
         Symbolized { frames: merge::merge(stack.truncated, python, kernel), reason }
     }
 
@@ -79,11 +84,12 @@ impl Symbolizer {
         let code = match codes.get(&key) {
             Some(code) => code,
             None => {
-                let code = Code::read(&LiveMemory::new(pid), &interpreter.objects, raw.code(), raw.fingerprint)
-                    .map_err(|error| {
-                        tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());
-                        error.reason()
-                    })?;
+                let code =
+                    Code::read(&LiveMemory::new(pid), &interpreter.objects, raw.code(), raw.fingerprint)
+                        .map_err(|error| {
+                            tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());
+                            error.reason()
+                        })?;
                 if codes.len() >= MAX_CODES {
                     codes.clear();
                 }

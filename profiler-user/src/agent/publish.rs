@@ -5,12 +5,12 @@ use std::sync::Arc;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustc_hash::FxHashMap;
 
+use super::processes::{Process, State};
 use super::{Agent, ProcessAccount};
 use crate::capture::CaptureError;
 use crate::http::{Live, ProcessInfo};
 use crate::metrics::{KernelCounters, ProcessLabels, ProgramRuns};
 use crate::model::{Pid, Reason};
-use crate::process::table::{Process, State};
 
 /// What has been told already, and the sums since a process was met.
 pub struct Publisher {
@@ -60,7 +60,10 @@ impl Publisher {
             metrics.unattributed(reason, count - self.unattributed.insert(reason, count).unwrap_or_default());
         }
         for (reason, count) in agent.symbolization_failures() {
-            metrics.symbolization_failed(reason, count - self.failures.insert(reason, count).unwrap_or_default());
+            metrics.symbolization_failed(
+                reason,
+                count - self.failures.insert(reason, count).unwrap_or_default(),
+            );
         }
     }
 
@@ -77,9 +80,11 @@ impl Publisher {
     fn processes(&mut self, agent: &mut Agent) {
         let now = self.live.settings().clock.now();
         let news = agent.take_process_accounts();
-        let shown: Vec<(Pid, &Process)> = agent.processes().iter().filter(|(_, process)| is_shown(process)).collect();
+        let shown: Vec<(Pid, &Process)> =
+            agent.processes().iter().filter(|(_, process)| is_shown(process)).collect();
         for &(pid, process) in &shown {
-            let sums = self.processes.entry(pid).or_insert(Sums { account: ProcessAccount::default(), since: now });
+            let sums =
+                self.processes.entry(pid).or_insert(Sums { account: ProcessAccount::default(), since: now });
             if let Some(new) = news.get(&pid) {
                 sums.account.total += new.total;
                 sums.account.attributed += new.attributed;
@@ -141,7 +146,10 @@ fn state(process: &Process) -> (&'static str, Option<Reason>) {
 /// The agent's own CPU seconds since its start, and its resident memory in bytes.
 fn own_usage() -> (f64, u64) {
     let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    let cpu = getrusage(UsageWho::RUSAGE_SELF).map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()));
-    let pages = procfs::process::Process::myself().and_then(|myself| myself.statm()).map_or(0, |statm| statm.resident);
+    let cpu = getrusage(UsageWho::RUSAGE_SELF)
+        .map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()));
+    let pages = procfs::process::Process::myself()
+        .and_then(|myself| myself.statm())
+        .map_or(0, |statm| statm.resident);
     (cpu, pages * procfs::page_size())
 }

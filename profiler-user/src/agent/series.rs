@@ -5,9 +5,9 @@ use std::sync::Arc;
 use firetower_ebpf::abi::SampleEvent;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::processes::Process;
 use crate::aggregate::{Aggregate, SeriesId};
 use crate::model::{Pid, Series, Tid};
-use crate::process::table::Process;
 
 /// A thread under one name in one attachment of its process.
 type Key = (u32, [u8; 16], u32);
@@ -23,7 +23,12 @@ pub struct SeriesCache {
 
 impl SeriesCache {
     /// The series that the sample belongs to.
-    pub fn id(&mut self, aggregate: &mut Aggregate, sample: &SampleEvent, process: Option<&Process>) -> SeriesId {
+    pub fn id(
+        &mut self,
+        aggregate: &mut Aggregate,
+        sample: &SampleEvent,
+        process: Option<&Process>,
+    ) -> SeriesId {
         let pid = Pid(sample.tgid);
         let threads = self.ids.entry(pid).or_default();
         if threads.len() >= MAX_THREADS {
@@ -62,5 +67,9 @@ impl SeriesCache {
 /// The kernel's `comm`: up to 15 bytes that any process may choose.
 fn thread_name(comm: &[u8; 16]) -> Arc<str> {
     let end = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
-    String::from_utf8_lossy(&comm[..end]).chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().into()
+    String::from_utf8_lossy(&comm[..end])
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect::<String>()
+        .into()
 }

@@ -74,7 +74,10 @@ fn denied(error: &(dyn std::error::Error + 'static), what: &'static str) -> Opti
         if let Some(io) = error.downcast_ref::<io::Error>()
             && io.kind() == io::ErrorKind::PermissionDenied
         {
-            return Some(CaptureError::NotPermitted { what, source: io::Error::from_raw_os_error(io.raw_os_error()?) });
+            return Some(CaptureError::NotPermitted {
+                what,
+                source: io::Error::from_raw_os_error(io.raw_os_error()?),
+            });
         }
         cause = error.source();
     }

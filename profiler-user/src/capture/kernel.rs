@@ -74,7 +74,12 @@ mod tests {
     #[test]
     fn the_running_kernel_has_every_offset() {
         let offsets = offsets().unwrap();
-        assert!(offsets.task_fsbase > 0 && offsets.task_tgid > 0 && offsets.task_signal > 0 && offsets.signal_live > 0);
+        assert!(
+            offsets.task_fsbase > 0
+                && offsets.task_tgid > 0
+                && offsets.task_signal > 0
+                && offsets.signal_live > 0
+        );
     }
 
     #[test]

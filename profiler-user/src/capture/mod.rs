@@ -25,7 +25,8 @@ pub use error::CaptureError;
 pub use perf::{Clock, hardware_cycles_available};
 
 /// The eBPF object, built by `cargo xtask ebpf build` and kept in the tree.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/ebpf/firetower.bpf.o"));
+static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/ebpf/firetower.bpf.o"));
 
 /// What to capture.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +193,10 @@ fn take_map(programs: &mut Ebpf, name: &str) -> Result<aya::maps::Map, CaptureEr
     programs.take_map(name).ok_or_else(|| CaptureError::object(name))
 }
 
-fn map<K: aya::Pod, V: aya::Pod>(programs: &mut Ebpf, name: &str) -> Result<HashMap<MapData, K, V>, CaptureError> {
+fn map<K: aya::Pod, V: aya::Pod>(
+    programs: &mut Ebpf,
+    name: &str,
+) -> Result<HashMap<MapData, K, V>, CaptureError> {
     Ok(HashMap::try_from(take_map(programs, name)?)?)
 }
 
@@ -206,7 +210,9 @@ fn absent_is_fine(result: Result<(), aya::maps::MapError>) {
 fn random_seed() -> Result<[u64; 2], CaptureError> {
     use std::io::Read;
     let mut bytes = [0; 16];
-    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).map_err(CaptureError::Io)?;
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(CaptureError::Io)?;
     let (low, high) = bytes.split_at(8);
     Ok([low, high].map(|half| u64::from_ne_bytes(half.try_into().expect("eight bytes"))))
 }

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use aya::programs::ProgramFd;
 use perf_event_open_sys as sys;
 use sys::bindings::{
-    PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK, PERF_FLAG_FD_CLOEXEC, PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE,
-    perf_event_attr,
+    PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK, PERF_FLAG_FD_CLOEXEC, PERF_TYPE_HARDWARE,
+    PERF_TYPE_SOFTWARE, perf_event_attr,
 };
 
 use super::CaptureError;
@@ -88,7 +88,8 @@ fn open_on(cpu: u32, clock: Clock, frequency: u32) -> io::Result<File> {
     attr.set_disabled(1);
     attr.set_exclude_idle(1);
     // SAFETY: `attr` is initialized and says its own size; the kernel validates the rest.
-    let fd = unsafe { sys::perf_event_open(&mut attr, -1, cpu as i32, -1, u64::from(PERF_FLAG_FD_CLOEXEC) as _) };
+    let fd =
+        unsafe { sys::perf_event_open(&mut attr, -1, cpu as i32, -1, u64::from(PERF_FLAG_FD_CLOEXEC) as _) };
     check(fd)?;
     // SAFETY: a file descriptor that was just opened and that nothing else owns.
     Ok(unsafe { File::from_raw_fd(fd) })

@@ -103,7 +103,8 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// The clock of samples and of questions about them.
 fn clock() -> Result<Clock, Failure> {
-    Clock::new().map_err(|error| Failure::new(Exit::Internal, format!("the kernel does not tell the time: {error}")))
+    Clock::new()
+        .map_err(|error| Failure::new(Exit::Internal, format!("the kernel does not tell the time: {error}")))
 }
 
 /// Whether the user lets a terminal have colours: `NO_COLOR` is unset or empty (<https://no-color.org>).

@@ -94,8 +94,8 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     let signals = Signals::install()?;
     super::ensure_ready()?;
 
-
-    let options = Options { frequency: args.frequency, only_targets: !args.all, kernel_stacks: !args.no_kernel };
+    let options =
+        Options { frequency: args.frequency, only_targets: !args.all, kernel_stacks: !args.no_kernel };
     let clock = clock()?;
     let started = clock.now();
     let aggregate: SharedAggregate = Arc::new(Mutex::new(Aggregate::new(Retention::recording(), started)));
@@ -161,12 +161,18 @@ struct Recording<'a> {
 }
 
 impl Recording<'_> {
-    fn run(&self, agent: &mut Agent, targets: &mut Targets, command: Option<&mut Launched>) -> Result<(), Failure> {
+    fn run(
+        &self,
+        agent: &mut Agent,
+        targets: &mut Targets,
+        command: Option<&mut Launched>,
+    ) -> Result<(), Failure> {
         let progress = Progress::start(self.args.duration);
         let mut next_tick = self.begin + TICK;
         let mut command = command;
         loop {
-            let left = self.args.duration.map_or(ROUND, |duration| duration.saturating_sub(self.begin.elapsed()));
+            let left =
+                self.args.duration.map_or(ROUND, |duration| duration.saturating_sub(self.begin.elapsed()));
             if left.is_zero() || self.signals.received() > 0 {
                 break;
             }
@@ -209,10 +215,12 @@ impl Signals {
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             let number = received.clone();
             // SAFETY: an atomic add is all that the handler does.
-            unsafe { signal_hook::low_level::register(signal, move || {
-                number.fetch_add(1, Ordering::SeqCst);
-            }) }
-                .map_err(|error| Failure::new(Exit::Internal, format!("can't catch signal {signal}: {error}")))?;
+            unsafe {
+                signal_hook::low_level::register(signal, move || {
+                    number.fetch_add(1, Ordering::SeqCst);
+                })
+            }
+            .map_err(|error| Failure::new(Exit::Internal, format!("can't catch signal {signal}: {error}")))?;
         }
         Ok(Signals { received })
     }

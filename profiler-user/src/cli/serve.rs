@@ -50,11 +50,10 @@ pub struct Args {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::Internal, format!("can't start the HTTP service: {error}")))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(
+            |error| Failure::new(Exit::Internal, format!("can't start the HTTP service: {error}")),
+        )?;
     runtime.block_on(serve(args))
 }
 
@@ -62,7 +61,8 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
     http::check_listen(args.listen, args.allow_remote)
         .map_err(|error| Failure::new(Exit::RemoteRefused, error.to_string()))?;
     super::ensure_ready()?;
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| cannot_listen(args.listen, &error))?;
+    let listener =
+        TcpListener::bind(args.listen).await.map_err(|error| cannot_listen(args.listen, &error))?;
     let address = listener.local_addr().unwrap_or(args.listen);
     let clock = super::clock()?;
     let settings =
@@ -99,7 +99,9 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
     stop.store(true, Ordering::SeqCst);
     match profiling.await {
         Ok(Ok(outcome)) => outcome.map(|()| Exit::Ok.code()),
-        Ok(Err(error)) | Err(error) => Err(Failure::new(Exit::Internal, format!("the profiler stopped: {error}"))),
+        Ok(Err(error)) | Err(error) => {
+            Err(Failure::new(Exit::Internal, format!("the profiler stopped: {error}")))
+        }
     }
 }
 
@@ -112,7 +114,11 @@ fn profile(mut agent: Agent, live: &Arc<Live>, stop: &AtomicBool) -> Result<(), 
     outcome
 }
 
-fn profile_until(agent: &mut Agent, live: &Arc<Live>, stop: &AtomicBool) -> Result<(), crate::capture::CaptureError> {
+fn profile_until(
+    agent: &mut Agent,
+    live: &Arc<Live>,
+    stop: &AtomicBool,
+) -> Result<(), crate::capture::CaptureError> {
     let mut publisher = Publisher::new(live.clone());
     agent.enable()?;
     agent.discover()?;
@@ -139,8 +145,12 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
     let failure = |exit| Failure::new(exit, format!("can't listen on {address}: {error}"));
     match error.kind() {
         ErrorKind::AddrInUse => failure(Exit::AddressInUse).hint("choose another: --listen 127.0.0.1:7071"),
-        ErrorKind::PermissionDenied => failure(Exit::Privilege).hint("ports below 1024 need CAP_NET_BIND_SERVICE"),
-        ErrorKind::AddrNotAvailable => failure(Exit::Usage).hint("it is no address of this machine: see `ip address`"),
+        ErrorKind::PermissionDenied => {
+            failure(Exit::Privilege).hint("ports below 1024 need CAP_NET_BIND_SERVICE")
+        }
+        ErrorKind::AddrNotAvailable => {
+            failure(Exit::Usage).hint("it is no address of this machine: see `ip address`")
+        }
         _ => failure(Exit::Internal),
     }
 }

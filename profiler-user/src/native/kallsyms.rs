@@ -28,7 +28,8 @@ impl Kallsyms {
         let mut found = Kallsyms::default();
         for line in text.lines() {
             let mut fields = line.split_ascii_whitespace();
-            let (Some(address), Some(kind), Some(name)) = (fields.next(), fields.next(), fields.next()) else {
+            let (Some(address), Some(kind), Some(name)) = (fields.next(), fields.next(), fields.next())
+            else {
                 continue;
             };
             let Ok(address) = u64::from_str_radix(address, 16) else { continue };

@@ -110,7 +110,12 @@ pub(super) fn process_memory() -> Item {
     let processes = match procfs::process::all_processes() {
         Ok(processes) => processes,
         Err(error) => {
-            return Item::failed(MEMORY, Lack::Privilege, format!("can't list /proc: {error}"), "mount /proc");
+            return Item::failed(
+                MEMORY,
+                Lack::Privilege,
+                format!("can't list /proc: {error}"),
+                "mount /proc",
+            );
         }
     };
     let own = i64::from(std::process::id());

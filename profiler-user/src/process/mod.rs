@@ -6,4 +6,3 @@
 pub mod identity;
 pub mod maps;
 pub mod memory;
-pub mod table;

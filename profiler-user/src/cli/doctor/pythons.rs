@@ -1,9 +1,9 @@
 //! The Python processes of this machine, with version and state: found as the profiler itself finds them.
 
 use super::PythonSeen;
+use crate::agent::processes::{Process, State, Table};
 use crate::model::Reason;
 use crate::process::identity;
-use crate::process::table::{Process, State, Table};
 
 /// The processes that run Python, or may and could not be read, in the order of their ids.
 ///
@@ -27,7 +27,9 @@ pub fn seen() -> Result<Vec<PythonSeen>, String> {
 /// Version and state in words; nothing for what is no Python.
 fn state(process: &Process) -> Option<(Option<String>, String)> {
     match &process.state {
-        State::Python(interpreter) => Some((Some(interpreter.version.to_string()), "can be profiled".to_owned())),
+        State::Python(interpreter) => {
+            Some((Some(interpreter.version.to_string()), "can be profiled".to_owned()))
+        }
         State::Not { reason: Reason::NotPython, .. } => None,
         State::Not { reason, detail, .. } if detail.is_empty() => Some((None, reason.text().to_owned())),
         State::Not { reason, detail, .. } => Some((None, format!("{}: {detail}", reason.text()))),

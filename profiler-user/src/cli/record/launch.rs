@@ -67,10 +67,13 @@ impl Launched {
     /// Lets the command run.
     pub(super) fn release(&mut self) -> Result<(), Failure> {
         if let Some(mut go) = self.go.take() {
-            go.write_all(&[1]).map_err(|error| Failure::new(Exit::Internal, format!("can't start {}: {error}", self.name)))?;
+            go.write_all(&[1]).map_err(|error| {
+                Failure::new(Exit::Internal, format!("can't start {}: {error}", self.name))
+            })?;
         }
         let Some(spawn) = self.spawn.take() else { return Ok(()) };
-        let spawned = spawn.join().unwrap_or_else(|_| Err(std::io::Error::other("the thread that starts it panicked")));
+        let spawned =
+            spawn.join().unwrap_or_else(|_| Err(std::io::Error::other("the thread that starts it panicked")));
         self.child = Some(spawned.map_err(|error| {
             let exit = match error.kind() {
                 ErrorKind::NotFound => Exit::CommandNotFound,
@@ -86,7 +89,9 @@ impl Launched {
         if self.status.is_none()
             && let Some(child) = &mut self.child
         {
-            self.status = child.try_wait().map_err(|error| Failure::new(Exit::Internal, format!("waiting for {}: {error}", self.name)))?;
+            self.status = child.try_wait().map_err(|error| {
+                Failure::new(Exit::Internal, format!("waiting for {}: {error}", self.name))
+            })?;
         }
         Ok(self.status.is_some())
     }

@@ -45,11 +45,17 @@ impl Output {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let Some((_, format)) = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending)) else {
             let endings = ENDINGS.iter().map(|(ending, _)| *ending).collect::<Vec<_>>().join(", ");
-            return Err(Failure::new(Exit::Usage, format!("{}: the file's ending says no format", path.display()))
-                .hint(format!("the endings are: {endings}")));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{}: the file's ending says no format", path.display()),
+            )
+            .hint(format!("the endings are: {endings}")));
         };
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Failure::new(Exit::OutputFolder, format!("{} is there and is no regular file", path.display())));
+            return Err(Failure::new(
+                Exit::OutputFolder,
+                format!("{} is there and is no regular file", path.display()),
+            ));
         }
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -60,9 +66,14 @@ impl Output {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)) // Less the umask, like any file.
             .tempfile_in(folder)
             .map_err(|error| {
-                let failure = Failure::new(Exit::OutputFolder, format!("can't write to the folder {}: {}", folder.display(), said(&error)));
+                let failure = Failure::new(
+                    Exit::OutputFolder,
+                    format!("can't write to the folder {}: {}", folder.display(), said(&error)),
+                );
                 match error.kind() {
-                    ErrorKind::NotFound => failure.hint(format!("make it first: mkdir -p {}", folder.display())),
+                    ErrorKind::NotFound => {
+                        failure.hint(format!("make it first: mkdir -p {}", folder.display()))
+                    }
                     _ => failure,
                 }
             })?;
@@ -84,8 +95,11 @@ impl Output {
                 }
                 .map_err(render_failed)?;
                 let failed = |error: &std::io::Error| {
-                    Failure::new(Exit::WriteFailed, format!("can't write {}: {}", path.display(), said(error)))
-                        .hint("nothing was written; is the disk full?")
+                    Failure::new(
+                        Exit::WriteFailed,
+                        format!("can't write {}: {}", path.display(), said(error)),
+                    )
+                    .hint("nothing was written; is the disk full?")
                 };
                 temporary.write_all(&bytes).map_err(|error| failed(&error))?;
                 temporary.as_file().sync_all().map_err(|error| failed(&error))?;
@@ -100,7 +114,10 @@ impl Output {
 fn said(error: &std::io::Error) -> String {
     match std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>()) {
         Some(inner) => inner.to_string(),
-        None => error.get_ref().and_then(std::error::Error::source).map_or_else(|| error.to_string(), ToString::to_string),
+        None => error
+            .get_ref()
+            .and_then(std::error::Error::source)
+            .map_or_else(|| error.to_string(), ToString::to_string),
     }
 }
 
@@ -110,7 +127,8 @@ fn render_failed(error: RenderError) -> Failure {
 
 /// `firetower-4242-1790000000.svg`: new each time.
 fn default_name(targets: &Targets) -> PathBuf {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     match targets.pids().next() {
         Some(pid) => format!("firetower-{pid}-{seconds}.svg").into(),
         None => format!("firetower-{seconds}.svg").into(),

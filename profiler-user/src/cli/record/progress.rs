@@ -18,7 +18,9 @@ impl Progress {
             return Progress { bar: ProgressBar::hidden() };
         }
         let (bar, template) = match duration {
-            Some(duration) => (ProgressBar::new(duration.as_millis() as u64), "recording {bar:30} {msg} (Ctrl-C ends it)"),
+            Some(duration) => {
+                (ProgressBar::new(duration.as_millis() as u64), "recording {bar:30} {msg} (Ctrl-C ends it)")
+            }
             None => (ProgressBar::new_spinner(), "recording {spinner} {msg} (Ctrl-C ends it)"),
         };
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));

@@ -41,7 +41,8 @@ impl Summary {
     }
 
     fn lost(&self) -> u64 {
-        self.counters.not_submitted(Reason::RingBufferFull) + self.counters.not_submitted(Reason::KernelSideFailed)
+        self.counters.not_submitted(Reason::RingBufferFull)
+            + self.counters.not_submitted(Reason::KernelSideFailed)
     }
 
     /// On standard error, so that folded stacks on standard output stay clean.
@@ -55,7 +56,8 @@ impl Summary {
 
     fn line(&self, path: Option<&Path>) -> String {
         let unattributed = self.received - self.attributed;
-        let mut line = format!("firetower: {} samples in {:.1} s", self.samples(), self.elapsed.as_secs_f64());
+        let mut line =
+            format!("firetower: {} samples in {:.1} s", self.samples(), self.elapsed.as_secs_f64());
         line += &format!(", {} lost, {unattributed} unattributed", self.lost());
         if !self.reasons.is_empty() {
             let reasons = self.reasons.iter().map(|(reason, count)| format!("{count} {}", reason.text()));

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::agent::Agent;
+use crate::agent::processes::State;
 use crate::cli::exit::{Exit, Failure};
 use crate::model::{Pid, Reason};
 use crate::process::identity;
-use crate::process::table::State;
 
 /// One of them.
 #[derive(Debug)]
@@ -30,12 +30,20 @@ impl Targets {
         for &pid in pids {
             let pid = Pid(pid);
             if let Some(process) = identity::process_of_thread(pid) {
-                return Err(Failure::new(Exit::ThreadNotProcess, format!("{pid} is a thread of process {process}"))
-                    .hint(format!("profile the process, with its threads apart: firetower record -p {process} --threads")));
+                return Err(Failure::new(
+                    Exit::ThreadNotProcess,
+                    format!("{pid} is a thread of process {process}"),
+                )
+                .hint(format!(
+                    "profile the process, with its threads apart: firetower record -p {process} --threads"
+                )));
             }
             if identity::started(pid).is_none() {
-                return Err(Failure::new(Exit::NoSuchProcess, format!("there is no process {pid}, or it has exited"))
-                    .hint("list what runs with: pgrep -a python"));
+                return Err(Failure::new(
+                    Exit::NoSuchProcess,
+                    format!("there is no process {pid}, or it has exited"),
+                )
+                .hint("list what runs with: pgrep -a python"));
             }
             if targets.pids().all(|known| known != pid) {
                 targets.add(pid);
@@ -68,7 +76,11 @@ impl Targets {
             return; // That is why it ended.
         }
         for target in self.all.iter().filter(|target| target.exited) {
-            eprintln!("firetower: process {} exited before the end, within {:.1} s", target.pid, elapsed.as_secs_f64());
+            eprintln!(
+                "firetower: process {} exited before the end, within {:.1} s",
+                target.pid,
+                elapsed.as_secs_f64()
+            );
         }
     }
 

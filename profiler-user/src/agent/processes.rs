@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::identity;
-use super::memory::LiveMemory;
 use crate::model::{Pid, Reason};
+use crate::process::identity;
+use crate::process::memory::LiveMemory;
 use crate::python::Interpreter;
 use crate::python::detect::{Outcome, Recogniser};
 
@@ -139,7 +139,9 @@ impl Table {
 
     /// Known processes that are not there any more, or whose pid is another's by now.
     pub fn gone(&self) -> Vec<Pid> {
-        let gone = |(pid, process): (Pid, &Process)| (identity::started(pid) != Some(process.started)).then_some(pid);
+        let gone = |(pid, process): (Pid, &Process)| {
+            (identity::started(pid) != Some(process.started)).then_some(pid)
+        };
         self.iter().filter_map(gone).collect()
     }
 }
