@@ -123,7 +123,7 @@ impl Agent {
     /// Waits for events, at most `timeout`, and handles all that are there.
     pub fn run_once(&mut self, timeout: Duration) -> Result<(), CaptureError> {
         self.drain.wait(timeout)?;
-        while let Some(event) = self.drain.next() {
+        while let Some(event) = self.drain.next_event() {
             match event {
                 Event::Sample(sample, definition) => self.sample(&sample, definition),
                 Event::Process(event) => self.process_event(&event)?,

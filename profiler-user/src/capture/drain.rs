@@ -55,7 +55,7 @@ impl Drain {
     }
 
     /// The next event, if one is there.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<Event> {
         self.ring.next().map(|bytes| decode(&bytes))
     }
 }
