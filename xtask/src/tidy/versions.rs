@@ -79,7 +79,7 @@ fn spells(tokens: &[Token], at: usize) -> bool {
     let keyword = ["in", "if", "match", "return", "let"].contains(&before);
     two_numbers
         && (!is_call || keyword || of_version)
-        && matches!(numbers, (Some(2), Some(7)) | (Some(3), Some(0..=32)))
+        && matches!(numbers, (Some(2), Some(7)) | (Some(3), Some(6..=32)))
 }
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
             "max(3, 11)",
             "if release < (5, 10) {}",
             "let minor = version.minor;",
-            "let x = (3, 64, 2); let y = (2, 8);",
+            "let x = (3, 64, 2); let y = (2, 8); let z = (3, 3, 1);",
             "#[cfg(test)] mod tests { fn f() { assert!(v >= (3, 11)); } }",
             "// (3, 11)\nlet text = \"(3, 11)\";",
         ] {
