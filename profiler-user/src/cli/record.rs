@@ -26,8 +26,8 @@ use progress::Progress;
 use summary::Summary;
 use targets::Targets;
 
-/// How often the recording looks whether it is over.
-const ROUND: Duration = Duration::from_millis(50);
+/// How often the recording looks whether it is over, if no event wakes it.
+const ROUND: Duration = Duration::from_millis(100);
 /// How often there is house-keeping.
 const TICK: Duration = Duration::from_secs(1);
 /// Longest duration: a week.
@@ -178,16 +178,18 @@ impl Recording<'_> {
             }
             agent.run_once(left.min(ROUND)).map_err(failures::capture)?;
             progress.update(self.begin.elapsed(), agent.accounts());
+            let ticks = Instant::now() >= next_tick;
+            if ticks {
+                agent.tick().map_err(failures::capture)?;
+                next_tick += TICK;
+            }
             let over = match command.as_deref_mut() {
                 Some(command) => command.has_exited()?,
-                None => !self.args.all && targets.all_exited(),
+                // An exit comes as an event; asking /proc each time would cost more than the samples do.
+                None => !self.args.all && (ticks || targets.seem_exited(agent)) && targets.all_exited(),
             };
             if over {
                 break;
-            }
-            if Instant::now() >= next_tick {
-                agent.tick().map_err(failures::capture)?;
-                next_tick += TICK;
             }
         }
         progress.end();

@@ -62,6 +62,11 @@ impl Targets {
         self.all.iter().map(|target| target.pid)
     }
 
+    /// Whether an event said of one of them that it has exited.
+    pub(super) fn seem_exited(&self, agent: &Agent) -> bool {
+        self.all.iter().any(|target| !target.exited && agent.processes().get(target.pid).is_none())
+    }
+
     /// Looks which ones are still there.
     pub(super) fn all_exited(&mut self) -> bool {
         for target in &mut self.all {
