@@ -11,6 +11,7 @@ mod line_tables;
 mod metrics;
 mod program;
 mod pythons;
+mod races;
 mod running;
 mod shares;
 mod target;

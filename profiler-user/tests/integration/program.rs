@@ -1,7 +1,7 @@
 //! What can be seen of a program: its call graph with exact lines, read from the comments of its source.
 //!
 //! In a fixture, each line of code ends in a comment that names the function it is in, and whom it may call there:
-//! `caller:callee`, several apart by spaces. A stack that is no walk through this graph is one that never existed.
+//! `caller:callee`, several apart by spaces; `function?` says that some of its instructions have no line. A stack that is no walk through this graph is one that never existed.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,15 +13,19 @@ use crate::pythons::fixture;
 pub struct Seen {
     pub function: String,
     pub file: String,
+    /// 0: an instruction that has none, by PEP 626 one that the compiler made up.
     pub line: u32,
 }
 
 impl Seen {
-    /// `function (file:line)`; `None` for what is no Python frame.
+    /// `function (file:line)` or `function (file)`; `None` for what is no Python frame.
     pub fn parse(text: &str) -> Option<Seen> {
-        let (rest, line) = text.strip_suffix(')')?.rsplit_once(':')?;
-        let (function, file) = rest.split_once(" (")?;
-        Some(Seen { function: function.to_owned(), file: file.to_owned(), line: line.parse().ok()? })
+        let (function, place) = text.strip_suffix(')')?.split_once(" (")?;
+        let (file, line) = match place.rsplit_once(':') {
+            Some((file, line)) => (file, line.parse().ok()?),
+            None => (place, 0),
+        };
+        Some(Seen { function: function.to_owned(), file: file.to_owned(), line })
     }
 }
 
@@ -44,6 +48,7 @@ impl Program {
         for (number, line) in (1..).zip(source.lines()) {
             let Some((_, tags)) = line.rsplit_once("  # ") else { continue };
             for tag in tags.split(' ') {
+                let (number, tag) = tag.strip_suffix('?').map_or((number, tag), |function| (0, function));
                 let (caller, callee) = tag.split_once(':').unwrap_or((tag, ""));
                 let caller = program.name(caller);
                 let callee = program.name(callee);
