@@ -4,9 +4,14 @@
 mod dashboards;
 mod detection;
 mod doctor;
+mod folded;
 mod hostile;
 mod http;
 mod line_tables;
 mod metrics;
+mod program;
 mod pythons;
+mod races;
+mod running;
+mod shares;
 mod target;

@@ -75,6 +75,11 @@ impl Process {
         (read > 0).then(|| line.trim_end().to_owned())
     }
 
+    /// Closes its standard input: fixtures end when that ends.
+    pub fn close_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Kills it and waits for its end. It stays known to the kernel until this returns.
     pub fn kill(&mut self) {
         self.child.kill().expect("it can be killed");

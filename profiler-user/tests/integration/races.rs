@@ -1,0 +1,66 @@
+//! A sample may fire at any instruction of the interpreter, also while it pushes, pops or switches frames. No stack that
+//! the program can't have may come of it, and hardly any that is unknown.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use crate::folded;
+use crate::program::Program;
+use crate::pythons::{Process, fixture, python};
+use crate::running::run;
+
+/// Most samples that may be caught while frames are being changed.
+const UNKNOWN_SHARE: f64 = 0.005;
+
+fn never_impossible(minor: &str) {
+    let mut process = Process::start(Command::new(python(minor)).arg(fixture("races.py")));
+    assert_eq!(process.line().as_deref(), Some("READY"));
+    let pid = process.pid().to_string();
+    let finished = run(["record", "-p", &pid, "-d", "2.5", "-F", "4999", "--lines"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let lines = folded::parse(&finished.stdout);
+    let program = Program::of("races.py", minor);
+    let mut impossible: BTreeMap<String, u64> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.unknown().is_none()) {
+        let stack = line.python().unwrap_or_else(|| panic!("{line:?}"));
+        if let Err(error) = program.check(&stack) {
+            *impossible.entry(error).or_default() += line.count;
+        }
+    }
+    let (all, unknown) = (folded::total(&lines), folded::unknown(&lines));
+    assert!(impossible.is_empty(), "Python {minor}, of {all} samples: {impossible:#?}");
+    assert!(all > 1000, "{all} samples are too few to tell anything");
+    let explained = ["[frame chain inconsistent]", "[process memory not readable]"];
+    assert!(unknown.keys().all(|reason| explained.contains(reason)), "Python {minor}: {unknown:?}");
+    eprintln!("Python {minor}: {all} samples, {unknown:?}");
+    let share = unknown.values().sum::<u64>() as f64 / all as f64;
+    assert!(share < UNKNOWN_SHARE, "Python {minor}: {share:.4} of {all} samples: {unknown:?}");
+    for function in ["key", "add.<locals>.<lambda>", "numbers", "fail", "Number.plus", "three"] {
+        assert!(folded::with(&lines, &program.name(function)) > 0, "{function} was never seen");
+    }
+}
+
+#[test]
+fn python_2_7() {
+    never_impossible("2.7");
+}
+
+#[test]
+fn python_3_8() {
+    never_impossible("3.8");
+}
+
+#[test]
+fn python_3_11() {
+    never_impossible("3.11");
+}
+
+#[test]
+fn python_3_12() {
+    never_impossible("3.12");
+}
+
+#[test]
+fn python_3_13() {
+    never_impossible("3.13");
+}
