@@ -22,16 +22,23 @@ const SEARCH_STEPS: u32 = 96;
 
 /// Where a search stands: `tstate` is the next to look at, `link` the address of the pointer that leads to it.
 struct Position {
+    /// 0: nowhere yet.
     interp: u64,
     link: u64,
     tstate: u64,
+}
+
+impl Position {
+    /// All its bytes are set, as those of an `Option`'s `None` are not: LLVM copies a position before it looks whether
+    /// there is one, and up to Linux 6.2 the verifier refuses a read of stack that was not written.
+    const NOWHERE: Position = Position { interp: 0, link: 0, tstate: 0 };
 }
 
 /// Leaves the running thread's `PyThreadState` in `scratch.tstate`.
 #[inline(always)]
 pub fn find(facts: &ProcessFacts, key: ThreadKey, thread_pointer: u64, scratch: *mut Scratch) -> Outcome<()> {
     let layout = &facts.layout;
-    let mut resume = None;
+    let mut resume = Position::NOWHERE;
     // SAFETY: preallocated map; the entry is this thread's own, and it is not running on another CPU.
     if let Some(&entry) = unsafe { THREADS.get(&key) }
         && entry.generation == facts.generation
@@ -47,7 +54,7 @@ pub fn find(facts: &ProcessFacts, key: ThreadKey, thread_pointer: u64, scratch: 
                     return Ok(());
                 }
             } else {
-                resume = Some(Position { interp: entry.interp, link: entry.link, tstate: entry.tstate });
+                resume = Position { interp: entry.interp, link: entry.link, tstate: entry.tstate };
             }
         }
     }
@@ -86,19 +93,11 @@ fn first(facts: &ProcessFacts) -> Outcome<Position> {
 
 /// Walks the lists until the thread's state is found, and remembers it, or that there is none, or how far it came.
 #[inline(always)]
-fn search(
-    facts: &ProcessFacts,
-    key: ThreadKey,
-    thread_pointer: u64,
-    resume: Option<Position>,
-) -> Outcome<()> {
+fn search(facts: &ProcessFacts, key: ThreadKey, thread_pointer: u64, resume: Position) -> Outcome<()> {
     let layout = &facts.layout;
     let start = first(facts)?;
     let head = start.tstate;
-    let mut at = match resume {
-        Some(position) => position,
-        None => start,
-    };
+    let mut at = if resume.interp == 0 { start } else { resume };
     let mut state = ThreadEntry::SEARCHING;
     for _ in 0..SEARCH_STEPS {
         if at.tstate == 0 {
