@@ -47,6 +47,10 @@ pub struct Walk {
     last_fingerprint: u32,
     /// Frames written so far.
     depth: u32,
+    /// 1 if the last frame looked at was called by C code, as the outermost one always is.
+    last_is_entry: u32,
+    /// Zero: keeps the size a multiple of 8.
+    reserved: u32,
 }
 
 /// Writes the frames of the thread whose state is in `scratch.tstate` to `scratch.event`, leaf first, and folds them
@@ -68,6 +72,7 @@ pub fn walk(layout: &PyLayout, scratch: *mut Scratch, hash: &mut StackHash) -> O
     walk.last_code = 0;
     walk.last_fingerprint = 0;
     walk.depth = 0;
+    walk.last_is_entry = 0;
     for step in 0..MAX_STEPS {
         if walk.frame == 0 || walk.depth as usize >= MAX_PYTHON_FRAMES {
             break;
@@ -80,6 +85,10 @@ pub fn walk(layout: &PyLayout, scratch: *mut Scratch, hash: &mut StackHash) -> O
         return Err(Reason::NoPythonFrame);
     }
     let truncated = u32::from(walk.frame != 0);
+    // A generator's frame has no caller while it is being switched to or from: then the chain ends too early.
+    if truncated == 0 && walk.last_is_entry == 0 {
+        return Err(Reason::InconsistentFrames);
+    }
     *hash = walk.hash;
     abi::mix(hash, u64::from(truncated));
     // SAFETY: the scratch value is this CPU's alone.
@@ -120,6 +129,7 @@ fn one_frame(scratch: *mut Scratch) -> Outcome<()> {
     let owner = if has_owner { u32::from(read::field::<u8, FIELD>(bytes, layout.frame_owner)) } else { 0 };
     if has_owner && owner == layout.owner_shim {
         mark_entry(scratch, walk.depth);
+        walk.last_is_entry = 1;
         return Ok(());
     }
     let code = read::field::<u64, FIELD>(bytes, layout.frame_code);
@@ -133,6 +143,7 @@ fn one_frame(scratch: *mut Scratch) -> Outcome<()> {
     let instr = instruction(layout, bytes, code)?;
     let entry = layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0
         || (layout.flags & flags::OWNER_IS_ENTRY != 0 && owner == 1);
+    walk.last_is_entry = entry.into();
     push(scratch, walk.depth, RawFrame::new(code, instr, walk.last_fingerprint, entry));
     abi::mix(&mut walk.hash, code ^ (u64::from(entry) << 63));
     abi::mix(&mut walk.hash, (u64::from(walk.last_fingerprint) << 32) | u64::from(instr as u32));

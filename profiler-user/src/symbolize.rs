@@ -51,11 +51,11 @@ impl Symbolizer {
         let python = stack
             .python
             .iter()
-            .map(|raw| {
+            .filter_map(|raw| {
                 self.python_frame(pid, interpreter, raw).unwrap_or_else(|why| {
                     reason.get_or_insert(why);
                     *self.failures.entry(why).or_default() += 1;
-                    Frame::unknown(why)
+                    Some(Frame::unknown(why))
                 })
             })
             .collect();
@@ -78,7 +78,13 @@ impl Symbolizer {
         self.failures.iter().map(|(&reason, &count)| (reason, count))
     }
 
-    fn python_frame(&mut self, pid: Pid, interpreter: &Interpreter, raw: &RawFrame) -> Result<Frame, Reason> {
+    /// `None`: the interpreter's own frame, which is nobody's function.
+    fn python_frame(
+        &mut self,
+        pid: Pid,
+        interpreter: &Interpreter,
+        raw: &RawFrame,
+    ) -> Result<Option<Frame>, Reason> {
         let codes = self.codes.entry(pid).or_default();
         let key = (raw.code(), raw.fingerprint);
         let code = match codes.get(&key) {
@@ -96,13 +102,16 @@ impl Symbolizer {
                 codes.entry(key).or_insert(Arc::new(code))
             }
         };
-        Ok(Frame {
+        if code.is_shim {
+            return Ok(None);
+        }
+        Ok(Some(Frame {
             kind: FrameKind::Python,
             function: code.name.clone(),
             file: code.file.clone(),
             line: code.line_at(raw.instr),
             first_line: code.first_line,
-        })
+        }))
     }
 
     /// Only the leaf address is an instruction that runs; the others are return addresses, whose call lies one byte

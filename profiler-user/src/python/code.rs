@@ -23,6 +23,9 @@ pub struct Code {
     pub first_line: u32,
     /// From instructions to lines.
     pub line_table: LineTable,
+    /// Whether it is no function of anybody's: code that the interpreter puts between two functions for itself, such
+    /// as 3.13's `_Py_InitCleanup` below an inlined `__init__`. Tracebacks leave it out, and so do flame graphs.
+    pub is_shim: bool,
 }
 
 /// Why a code object could not be read.
@@ -76,7 +79,7 @@ impl Code {
         if !is_sampled(&object) {
             return Err(CodeError::Replaced);
         }
-        let code = read_fields(memory, objects, Header(object));
+        let code = read_fields(memory, objects, address, Header(object));
         match read_object() {
             Ok(object) if is_sampled(&object) => code,
             Ok(_) | Err(MemoryError::Fault { .. }) => Err(CodeError::Replaced),
@@ -114,7 +117,25 @@ fn fingerprint_of(object: &[u8], objects: &Objects) -> u32 {
     abi::fingerprint(&words)
 }
 
-fn read_fields(memory: &dyn Memory, objects: &Objects, object: Header) -> Result<Code, CodeError> {
+/// None of a shim's instructions is traceable. CPython 3.13 Python/specialize.c, `_Py_InitCleanup`;
+/// Include/internal/pycore_frame.h, `_PyFrame_IsIncomplete`.
+fn is_shim(
+    memory: &dyn Memory,
+    objects: &Objects,
+    address: u64,
+    object: &Header,
+) -> Result<bool, ObjectError> {
+    let Some(offset) = objects.code.first_traceable else { return Ok(false) };
+    let first_traceable = memory.read_u32(address.wrapping_add(offset.into()))?;
+    Ok(u64::from(first_traceable) >= object.u64(objects.code.ob_size)?)
+}
+
+fn read_fields(
+    memory: &dyn Memory,
+    objects: &Objects,
+    address: u64,
+    object: Header,
+) -> Result<Code, CodeError> {
     let code = &objects.code;
     let pointer = |name, offset| object.u64(offset).map_err(|error| CodeError::field(name, error));
     let text = |name, offset| -> Result<Arc<str>, CodeError> {
@@ -136,5 +157,7 @@ fn read_fields(memory: &dyn Memory, objects: &Objects, object: Header) -> Result
         .read_bytes(memory, pointer("line table", code.line_table)?, MAX_LINE_TABLE)
         .map_err(|error| CodeError::field("line table", error))?;
     let line_table = LineTable { format: objects.line_table, first_line, bytes: bytes.into() };
-    Ok(Code { name, file, first_line: first_line.max(0) as u32, line_table })
+    let is_shim = is_shim(memory, objects, address, &object)
+        .map_err(|error| CodeError::field("_co_firsttraceable", error))?;
+    Ok(Code { name, file, first_line: first_line.max(0) as u32, line_table, is_shim })
 }

@@ -26,6 +26,8 @@ pub struct SelfDescribed {
     pub datastack_top_from_chunk: u32,
     /// From `sizeof(PyASCIIObject)` to `sizeof(PyCompactUnicodeObject)`.
     pub compact_from_ascii: u32,
+    /// From `PyCodeObject._co_firsttraceable` to `co_code_adaptive`.
+    pub first_traceable_before_code: u32,
 }
 
 /// Where the fields of `_Py_DebugOffsets` lie in it, in bytes; each is a `uint64_t`. `code_filename` here is
@@ -130,6 +132,8 @@ impl SelfDescribed {
         objects.code.qualname = Some(said.offset(at.code_qualname)?);
         objects.code.firstlineno = said.offset(at.code_firstlineno)?;
         objects.code.line_table = said.offset(at.code_linetable)?;
+        objects.code.first_traceable =
+            said.offset(at.code_adaptive)?.checked_sub(self.first_traceable_before_code);
         objects.bytes.ob_size = said.offset(at.bytes_ob_size)?;
         objects.bytes.ob_sval = said.offset(at.bytes_ob_sval)?;
         if let Text::Unicode(unicode) = &mut objects.text {

@@ -57,6 +57,11 @@ pub struct CodeFields {
     pub firstlineno: u32,
     /// `co_lnotab` or `co_linetable`, a bytes object.
     pub line_table: u32,
+    /// `_co_firsttraceable`, an `int`: the index of the first code unit that belongs to the function as people know
+    /// it. From 3.11.
+    pub first_traceable: Option<u32>,
+    /// `ob_size`, where it is the number of code units: wherever there is `first_traceable`.
+    pub ob_size: u32,
 }
 
 /// What a `str` is.
@@ -134,6 +139,7 @@ impl Objects {
             (code.qualname.is_none_or(|offset| covered(offset, 8)), "code.co_qualname"),
             (covered(code.firstlineno, 4), "code.co_firstlineno"),
             (covered(code.line_table, 8), "code line table"),
+            (code.first_traceable.is_none_or(sane) && sane(code.ob_size), "code._co_firsttraceable"),
         ];
         match checks.iter().find(|(holds, _)| !holds) {
             Some((_, name)) => Err(name),

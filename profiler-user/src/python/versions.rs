@@ -119,6 +119,7 @@ pub const RELEASES: &[Release] = &[
             objects: OBJECTS_3_13,
             datastack_top_from_chunk: 8,
             compact_from_ascii: 16,
+            first_traceable_before_code: 16,
         }),
     },
 ];
@@ -183,6 +184,8 @@ const OBJECTS_2_7: Objects = Objects {
         qualname: None,
         firstlineno: 96,
         line_table: 104,
+        first_traceable: None,
+        ob_size: 0,
     },
     text: Text::Bytes,
     bytes: BytesFields { ob_size: 16, ob_sval: 36 },
@@ -211,6 +214,8 @@ const OBJECTS_3_8: Objects = Objects {
         qualname: None,
         firstlineno: 40,
         line_table: 120,
+        first_traceable: None,
+        ob_size: 0,
     },
     text: Text::Unicode(UnicodeFields {
         length: 16,
@@ -258,6 +263,8 @@ const OBJECTS_3_11: Objects = Objects {
         qualname: Some(128),
         firstlineno: 72,
         line_table: 136,
+        first_traceable: Some(168),
+        ob_size: 16,
     },
     line_table: Format::Locations,
     ..OBJECTS_3_8
@@ -283,7 +290,7 @@ const LAYOUT_3_12: PyLayout = PyLayout {
 
 /// CPython 3.12 Include/cpython/code.h, unicodeobject.h (no `wstr` any more).
 const OBJECTS_3_12: Objects = Objects {
-    code: CodeFields { firstlineno: 68, ..OBJECTS_3_11.code },
+    code: CodeFields { firstlineno: 68, first_traceable: Some(176), ..OBJECTS_3_11.code },
     text: Text::Unicode(UnicodeFields {
         length: 16,
         state: 32,
@@ -332,6 +339,8 @@ const OBJECTS_3_13: Objects = Objects {
         qualname: Some(ABSENT),
         firstlineno: ABSENT,
         line_table: ABSENT,
+        first_traceable: None, // Follows from `co_code_adaptive`.
+        ob_size: 16,
     },
     text: Text::Unicode(UnicodeFields {
         length: ABSENT,
