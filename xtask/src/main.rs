@@ -1,5 +1,6 @@
 //! Tasks for working on firetower: `cargo xtask …`. It must not know how profiling works: it builds, checks and measures.
 
+mod bench;
 mod ci;
 mod demo;
 mod ebpf;
@@ -34,6 +35,8 @@ enum Task {
         #[arg(long)]
         install: bool,
     },
+    /// Measures what profiling costs and how true it is, beside the empty program and other profilers
+    Bench(bench::Args),
     /// Profiles the bundled example; prints the path of its flame graph last
     Demo,
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
         Task::Ci => ci::run(),
         Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
+        Task::Bench(args) => bench::run(&args),
         Task::Demo => demo::run(),
     };
     match result {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::agent::Agent;
-use crate::capture::Counters;
+use crate::capture::{Counters, RunTime};
 use crate::cli::exit::Failure;
 use crate::cli::failures;
 use crate::model::Reason;
@@ -18,20 +18,19 @@ pub(super) struct Summary {
     received: u64,
     attributed: u64,
     reasons: Vec<(Reason, u64)>,
-    run_nanoseconds: u64,
+    run_times: Vec<RunTime>,
 }
 
 impl Summary {
     pub(super) fn new(agent: &Agent, elapsed: Duration) -> Result<Summary, Failure> {
         let accounts = agent.accounts();
-        let run_times = agent.run_times().map_err(failures::capture)?;
         Ok(Summary {
             elapsed,
             counters: agent.counters().map_err(failures::capture)?,
             received: accounts.received(),
             attributed: accounts.attributed(),
             reasons: accounts.by_reason(),
-            run_nanoseconds: run_times.iter().map(|run| run.time.as_nanos() as u64).sum(),
+            run_times: agent.run_times().map_err(failures::capture)?,
         })
     }
 
@@ -78,6 +77,12 @@ impl Summary {
         let by_label = |counts: &[(Reason, u64)]| -> serde_json::Map<String, serde_json::Value> {
             counts.iter().map(|(reason, count)| (reason.label().to_owned(), json!(count))).collect()
         };
+        let nanoseconds = |run: &RunTime| run.time.as_nanos() as u64;
+        let programs: serde_json::Map<String, serde_json::Value> = self
+            .run_times
+            .iter()
+            .map(|run| (run.program.clone(), json!({ "runs": run.runs, "nanoseconds": nanoseconds(run) })))
+            .collect();
         json!({
             "seconds": self.elapsed.as_secs_f64(),
             "samples": self.samples(),
@@ -92,7 +97,8 @@ impl Summary {
                 "not_submitted": by_label(&self.counters.by_reason()),
                 "new_stacks": self.counters.new_stacks(),
                 "process_events_lost": self.counters.process_events_lost(),
-                "run_nanoseconds": self.run_nanoseconds,
+                "run_nanoseconds": self.run_times.iter().map(nanoseconds).sum::<u64>(),
+                "programs": programs,
             },
             "received": self.received,
         })
