@@ -9,6 +9,7 @@ pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod http;
+pub mod locked_memory;
 pub mod merge;
 pub mod metrics;
 pub mod model;

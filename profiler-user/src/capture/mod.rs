@@ -17,6 +17,7 @@ use aya::programs::{PerfEvent, RawTracePoint};
 use aya::{Ebpf, EbpfLoader};
 use firetower_ebpf::abi::{ProcessFacts, Settings, StackHash, target};
 
+use crate::locked_memory;
 use crate::model::Pid;
 
 pub use counters::Counters;
@@ -66,6 +67,7 @@ impl Capture {
 
     fn load_program(options: Options, sampler: &str) -> Result<(Capture, Drain), CaptureError> {
         let offsets = kernel::offsets()?;
+        let _lifted = locked_memory::lift();
         let settings = Settings {
             only_targets: options.only_targets.into(),
             kernel_stacks: options.kernel_stacks.into(),

@@ -6,6 +6,7 @@ use btf_rs::Btf;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::{Item, Lack, read};
+use crate::locked_memory;
 
 /// The oldest kernel that the eBPF programs are written for: ring buffers came with 5.8, 5.10 is the first that lasted.
 const OLDEST: (u32, u32) = (5, 10);
@@ -114,13 +115,16 @@ fn lockdown_of(text: Option<&str>) -> Item {
 
 pub(super) fn locked_memory() -> Item {
     let release = read("/proc/sys/kernel/osrelease").ok().and_then(|release| parse_release(&release));
+    // As far as capture gets.
+    let _lifted = locked_memory::lift();
     match getrlimit(Resource::RLIMIT_MEMLOCK) {
         Ok((soft, _)) => locked_memory_of(release, soft),
         Err(error) => Item::warning("locked memory", format!("getrlimit failed: {error}"), MEMLOCK),
     }
 }
 
-const MEMLOCK: &str = "raise it: `ulimit -l unlimited`, or LimitMEMLOCK=infinity in a systemd unit";
+const MEMLOCK: &str = "raise it: CAP_SYS_RESOURCE lets firetower do so, else `ulimit -l unlimited`, or LimitMEMLOCK=infinity in a \
+                       systemd unit";
 
 fn locked_memory_of(release: Option<(u32, u32)>, soft: u64) -> Item {
     match release {

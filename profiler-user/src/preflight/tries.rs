@@ -7,6 +7,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use perf_event_open_sys::bindings;
 
 use super::{Item, Lack};
+use crate::locked_memory;
 
 /// `BPF_MAP_CREATE` and `BPF_MAP_TYPE_RINGBUF` of include/uapi/linux/bpf.h.
 const BPF_MAP_CREATE: libc::c_long = 0;
@@ -33,6 +34,8 @@ pub(super) fn ring_buffer() -> Item {
         map_flags: 0,
     };
     let size = size_of::<MapCreate>() as libc::c_long;
+    // As capture does.
+    let _lifted = locked_memory::lift();
     // SAFETY: the kernel reads `size` bytes of `attributes`, which lives until the call returns, and writes none.
     let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_MAP_CREATE, &raw const attributes, size) };
     match owned(fd) {
