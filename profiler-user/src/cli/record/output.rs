@@ -110,15 +110,10 @@ impl Output {
     }
 }
 
-/// What the operating system said, without the random name of the temporary file that `tempfile` adds.
+/// What the operating system said, without the random name of the temporary file, which `tempfile` adds in words only.
 fn said(error: &std::io::Error) -> String {
-    match std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>()) {
-        Some(inner) => inner.to_string(),
-        None => error
-            .get_ref()
-            .and_then(std::error::Error::source)
-            .map_or_else(|| error.to_string(), ToString::to_string),
-    }
+    let text = error.to_string();
+    text.split_once(" at path ").map_or(text.clone(), |(said, _)| said.to_owned())
 }
 
 fn render_failed(error: RenderError) -> Failure {
