@@ -15,7 +15,9 @@ pub fn offsets() -> Result<Settings, CaptureError> {
     if !Path::new(BTF_PATH).exists() {
         return Err(CaptureError::NoBtf);
     }
-    let btf = Btf::from_file(BTF_PATH).map_err(|error| CaptureError::Btf(error.to_string()))?;
+    // Read at once: from the file, the parser asks for its position a hundred thousand times.
+    let bytes = std::fs::read(BTF_PATH).map_err(|error| CaptureError::Btf(error.to_string()))?;
+    let btf = Btf::from_bytes(&bytes).map_err(|error| CaptureError::Btf(error.to_string()))?;
     Ok(Settings {
         task_fsbase: offset(&btf, "task_struct", &["thread", "fsbase"])?,
         task_tgid: offset(&btf, "task_struct", &["tgid"])?,
