@@ -1,6 +1,7 @@
 //! Tests against real interpreters and a real kernel, of the program as a user runs it. One binary, a module per subject.
 //! Those that capture need root.
 
+mod accounting;
 mod dashboards;
 mod detection;
 mod doctor;
@@ -13,5 +14,6 @@ mod program;
 mod pythons;
 mod races;
 mod running;
+mod service;
 mod shares;
 mod target;

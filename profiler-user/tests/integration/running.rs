@@ -101,14 +101,19 @@ impl Running {
         kill(nix::unistd::Pid::from_raw(self.child.id() as i32), signal).expect("it is our child");
     }
 
+    /// Panics if it has ended.
+    pub fn assert_running(&mut self) {
+        if let Some(status) = self.child.try_wait().expect("it is our child") {
+            panic!("{}: {status}: {}", self.what, self.stderr());
+        }
+    }
+
     /// Waits until it has a perf event open, then until `busy` has used this much CPU since: whatever it profiles
     /// `busy` at is well under way. Panics if it ends before.
     pub fn wait_until_it_has_seen(&mut self, busy: Pid, cpu: Duration) {
         let descriptors = format!("/proc/{}/fd", self.pid());
         wait_for("perf events", || {
-            if self.child.try_wait().expect("it is our child").is_some() {
-                panic!("{} has ended: {}", self.what, self.stderr());
-            }
+            self.assert_running();
             let mut files =
                 std::fs::read_dir(&descriptors).ok()?.filter_map(|entry| entry.ok()?.path().read_link().ok());
             files.find(|file| file.to_string_lossy().contains("perf_event"))

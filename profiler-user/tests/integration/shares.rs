@@ -33,14 +33,21 @@ fn truth(mut process: Process) -> HashMap<String, f64> {
     used
 }
 
-/// What can't be explained: anything but a stack that the program can have.
+/// Holds that every stack is one that the program can have. A sample that fires while frames are being changed is
+/// allowed to be unknown; here that is one in some hundreds.
 fn assert_possible(program: &Program, lines: &[Line]) {
+    let mut torn = 0;
     for line in lines {
+        if line.unknown() == Some("[frame chain inconsistent]") {
+            torn += line.count;
+            continue;
+        }
         let stack = line.python().unwrap_or_else(|| panic!("{line:?} in {lines:#?}"));
         if let Err(error) = program.check(&stack) {
             panic!("impossible: {error}: {line:#?}");
         }
     }
+    assert!(torn <= 3 + folded::total(lines) / 200, "{torn} of {}", folded::total(lines));
 }
 
 fn assert_shares(program: &Program, lines: &[Line], truth: &HashMap<String, f64>) {
