@@ -5,6 +5,7 @@ mod demo;
 mod ebpf;
 mod pythons;
 mod tidy;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -34,6 +35,11 @@ enum Task {
         #[arg(long)]
         install: bool,
     },
+    /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
+    Vm {
+        /// Kernels to boot: 5.10, 6.1, 6.12, newest [default: all]
+        kernels: Vec<String>,
+    },
     /// Profiles the bundled example; prints the path of its flame graph last
     Demo,
 }
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
         Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
         Task::Ci => ci::run(),
         Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
+        Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),
     };
     match result {

@@ -41,7 +41,7 @@ pub fn provide(root: &Path, install: bool) -> Result<()> {
 }
 
 /// Where pyenv keeps its versions: `$PYENV_ROOT`, else `~/.pyenv`.
-fn pyenv_root() -> Result<PathBuf> {
+pub fn pyenv_root() -> Result<PathBuf> {
     match std::env::var_os("PYENV_ROOT") {
         Some(root) => Ok(root.into()),
         None => Ok(std::env::home_dir().context("there is no home folder")?.join(".pyenv")),
