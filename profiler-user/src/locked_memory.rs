@@ -43,12 +43,13 @@ mod tests {
     #[test]
     fn the_limit_is_lifted_for_a_while() {
         let limit = || getrlimit(Resource::RLIMIT_MEMLOCK).expect("limits can be read");
-        let (_, hard) = limit();
+        let (soft, hard) = limit();
         // Lowering the soft limit is everybody's right.
         setrlimit(Resource::RLIMIT_MEMLOCK, 4096, hard).expect("limits can be lowered");
         let lifted = lift();
         assert!(limit().0 >= hard);
         drop(lifted);
         assert_eq!(limit(), (4096, hard));
+        assert!(set((soft, hard)));
     }
 }

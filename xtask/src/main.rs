@@ -6,6 +6,7 @@ mod demo;
 mod ebpf;
 mod pythons;
 mod tidy;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -37,6 +38,11 @@ enum Task {
     },
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
+    /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
+    Vm {
+        /// Kernels to boot: 5.10, 6.1, 6.12, newest [default: all]
+        kernels: Vec<String>,
+    },
     /// Profiles the bundled example; prints the path of its flame graph last
     Demo,
 }
@@ -48,6 +54,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
         Task::Bench(args) => bench::run(&args),
+        Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),
     };
     match result {
