@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod model;
 pub mod native;
 pub mod preflight;
+pub mod privileges;
 pub mod process;
 pub mod python;
 pub mod query;

@@ -15,6 +15,7 @@ use super::failures;
 use crate::agent::{Agent, Publisher};
 use crate::capture::Options;
 use crate::http::{self, Live, LiveSettings, Readiness};
+use crate::privileges;
 
 /// Longest wait for events: how late a sample may show.
 const ROUND: Duration = Duration::from_millis(100);
@@ -50,26 +51,39 @@ pub struct Args {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(
-            |error| Failure::new(Exit::Internal, format!("can't start the HTTP service: {error}")),
-        )?;
-    runtime.block_on(serve(args))
-}
-
-async fn serve(args: &Args) -> Result<u8, Failure> {
     http::check_listen(args.listen, args.allow_remote)
         .map_err(|error| Failure::new(Exit::RemoteRefused, error.to_string()))?;
     super::ensure_ready()?;
-    let listener =
-        TcpListener::bind(args.listen).await.map_err(|error| cannot_listen(args.listen, &error))?;
-    let address = listener.local_addr().unwrap_or(args.listen);
+    let listener = listen(args.listen).map_err(|error| cannot_listen(args.listen, &error))?;
     let clock = super::clock()?;
     let settings =
         LiveSettings { frequency: args.frequency, retention: args.retention, started: clock.now(), clock };
     let live = Arc::new(Live::new(settings));
     let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
     let agent = Agent::new(options, live.shared_aggregate(), clock).map_err(failures::capture)?;
+    // All that needs more is open by now, and no other thread has been started yet.
+    privileges::drop_unneeded()
+        .map_err(|error| Failure::new(Exit::Internal, format!("can't drop privileges: {error}")))?;
+    let cannot_start = |error| Failure::new(Exit::Internal, format!("can't start the HTTP service: {error}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(cannot_start)?;
+    runtime.block_on(async {
+        let listener = TcpListener::from_std(listener).map_err(cannot_start)?;
+        serve(agent, live, listener, args).await
+    })
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn serve(agent: Agent, live: Arc<Live>, listener: TcpListener, args: &Args) -> Result<u8, Failure> {
+    let address = listener.local_addr().unwrap_or(args.listen);
     let stop = Arc::new(AtomicBool::new(false));
     let profiling = tokio::task::spawn_blocking({
         let (live, stop) = (live.clone(), stop.clone());

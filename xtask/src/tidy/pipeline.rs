@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("python", &["model", "process", "native"]),
     ("native", &["model"]),
     ("locked_memory", &[]),
+    ("privileges", &[]),
     ("preflight", &["process", "locked_memory"]),
     ("capture", &["model", "locked_memory"]),
     ("merge", &["model"]),
