@@ -38,6 +38,7 @@ const EVERY: &[&str] = &[
     "python",
     "native",
     "preflight",
+    "privileges",
     "capture",
     "merge",
     "symbolize",
