@@ -32,6 +32,20 @@ pub struct Reading {
     pub cpu: Duration,
 }
 
+/// What must be said of a window that began `warm_up` after a program's start, if it is not sure that the program, which
+/// worked for `worked` and then ended, was at work by then.
+pub fn doubt(ended: &Ended, worked: Duration, warm_up: Duration) -> Option<String> {
+    // It began no later than this; how much of it was its end can't be told from outside.
+    let late = ended.elapsed.saturating_sub(worked);
+    (late > warm_up).then(|| {
+        format!(
+            "it took {:.1} s to start and end: some of it may be in the window that began after {:.1} s",
+            late.as_secs_f64(),
+            warm_up.as_secs_f64()
+        )
+    })
+}
+
 /// How a process ended.
 pub struct Ended {
     /// User and system time of all its threads over its whole life.
@@ -86,8 +100,9 @@ impl Process {
     /// If it has ended by then.
     pub fn reading_at(&self, since_start: Duration) -> Result<Reading> {
         std::thread::sleep((self.started + since_start).saturating_duration_since(Instant::now()));
-        if self.has_ended()? {
-            bail!("{} ended too early:\n{}", self.name, self.read(&self.errors)?.trim());
+        match self.status()? {
+            WaitStatus::StillAlive => {}
+            status => bail!(self.end_in_words(status)?),
         }
         Ok(Reading { at: Instant::now(), cpu: self.cpu()? })
     }
@@ -112,15 +127,15 @@ impl Process {
     pub fn wait_for<T>(&mut self, within: Duration, find: impl Fn(&str) -> Option<T>) -> Result<T> {
         let deadline = Instant::now() + within;
         loop {
-            let ended = self.has_ended()?;
+            let status = self.status()?;
             let (output, errors) = (self.read(&self.output)?, self.read(&self.errors)?);
             // A line that is being written is not one yet.
             let mut lines = [&output, &errors].into_iter().flat_map(|text| text.split_inclusive('\n'));
             if let Some(found) = lines.find_map(|line| find(line.strip_suffix('\n')?)) {
                 return Ok(found);
             }
-            if ended {
-                bail!("{} ended too early:\n{}", self.name, errors.trim());
+            if status != WaitStatus::StillAlive {
+                bail!(self.end_in_words(status)?);
             }
             if Instant::now() >= deadline {
                 bail!("{} did not get ready within {} s:\n{}", self.name, within.as_secs(), errors.trim());
@@ -140,7 +155,7 @@ impl Process {
     /// If it does not end within `within`, or with anything but 0: what it wrote to standard error is in the message.
     pub fn finish(mut self, within: Duration) -> Result<Ended> {
         let deadline = Instant::now() + within;
-        while !self.has_ended()? {
+        while self.status()? == WaitStatus::StillAlive {
             if Instant::now() >= deadline {
                 bail!("{} does not end: {} s are over", self.name, within.as_secs());
             }
@@ -157,11 +172,21 @@ impl Process {
         Ok(Ended { cpu, elapsed, output, errors })
     }
 
-    /// Whether it has ended; it is not waited for.
-    fn has_ended(&self) -> Result<bool> {
+    /// Whether and how it has ended; it is not waited for.
+    fn status(&self) -> Result<WaitStatus> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        let status = waitid(Id::Pid(self.nix_pid()), flags);
-        Ok(status.with_context(|| format!("can't wait for {}", self.name))? != WaitStatus::StillAlive)
+        waitid(Id::Pid(self.nix_pid()), flags).with_context(|| format!("can't wait for {}", self.name))
+    }
+
+    /// How it ended though it should not have yet, with the last that it said unless the kernel cut it off.
+    fn end_in_words(&self, status: WaitStatus) -> Result<String> {
+        let errors = self.read(&self.errors)?;
+        let last = errors.trim().lines().next_back().unwrap_or("it said nothing");
+        Ok(match status {
+            WaitStatus::Exited(_, code) => format!("{} ended too early, with {code}: {last}", self.name),
+            WaitStatus::Signaled(_, signal, _) => format!("{} was killed by {signal}", self.name),
+            other => format!("{} ended too early: {other:?}", self.name),
+        })
     }
 
     /// What it wrote so far; peers write what is no UTF-8 where a torn read led them.

@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::agent::WARM_UP;
+use super::agent::{REST, WARM_UP};
 use super::firetower::{self, Summary, Targets};
 use super::peers::{PEERS, Peer, Request};
-use super::process::{Ended, Process};
+use super::process::{self, Ended, Process};
 use super::stacks::{Calls, Format, Verdict};
 use super::table::{Cell, Table};
 use super::{Bench, progress};
@@ -55,6 +55,8 @@ struct Outcome {
     cpu_per_sample: f64,
     /// From its start to its end.
     whole: Duration,
+    /// What must be said of it.
+    doubt: Option<String>,
 }
 
 /// Measures every profiler on every version.
@@ -74,27 +76,32 @@ pub fn measure(bench: &Bench) -> Result<Table> {
         let target = Target::start(bench, python)?;
         progress(&format!("truth: firetower on Python {version}"));
         let ours = firetower(bench, &target)?;
-        table.rows.push(row(version, "firetower", &ours, ours.cpu_per_sample));
+        let price = ours.cpu_per_sample;
+        add(&mut table, (version, "firetower"), Ok(ours), price);
         for peer in &peers {
             progress(&format!("truth: {} on Python {version}", peer.title()));
-            match measure_peer(bench, &target, peer) {
-                Ok(theirs) => table.rows.push(row(version, &peer.title(), &theirs, ours.cpu_per_sample)),
-                Err(error) => {
-                    table.rows.push(failed_row(version, &peer.title()));
-                    table.notes.push(format!("{} on Python {version}: {error:#}", peer.title()));
-                }
-            }
+            add(&mut table, (version, &peer.title()), measure_peer(bench, &target, peer), price);
         }
     }
     Ok(table)
 }
 
-fn row(version: &str, profiler: &str, outcome: &Outcome, ours: f64) -> Vec<Cell> {
+/// Adds a row, and a note for what must be said of it. A peer that failed has a row too.
+fn add(table: &mut Table, (version, profiler): (&str, &str), outcome: Result<Outcome>, price: f64) {
+    let names = [Cell::text(version), Cell::text(profiler)];
+    let (cells, note) = match outcome {
+        Ok(outcome) => (row(&outcome, price), outcome.doubt),
+        Err(error) => (vec![Cell::Unknown; COLUMNS.len() - names.len()], Some(format!("{error:#}"))),
+    };
+    table.rows.push(names.into_iter().chain(cells).collect());
+    table.notes.extend(note.map(|note| format!("{profiler} on Python {version}: {note}")));
+}
+
+/// The cells after the names; `price` is firetower's CPU time per sample.
+fn row(outcome: &Outcome, price: f64) -> Vec<Cell> {
     let all = outcome.samples as f64;
     let count = |samples: u64| Cell::Number(samples as f64, 0);
     vec![
-        Cell::text(version),
-        Cell::text(profiler),
         count(outcome.samples),
         Cell::percent(outcome.unknown as f64, all),
         count(outcome.impossible),
@@ -103,14 +110,9 @@ fn row(version: &str, profiler: &str, outcome: &Outcome, ours: f64) -> Vec<Cell>
         Cell::percent(outcome.wrong_line as f64, all),
         Cell::Number(100.0 * outcome.slowdown, 1),
         Cell::Number(1e6 * outcome.cpu_per_sample, 1),
-        Cell::ratio(outcome.cpu_per_sample, ours, 1),
+        Cell::ratio(outcome.cpu_per_sample, price, 1),
         Cell::Number(outcome.whole.as_secs_f64() * 1e3, 0),
     ]
-}
-
-fn failed_row(version: &str, profiler: &str) -> Vec<Cell> {
-    let unknown = std::iter::repeat_n(Cell::Unknown, COLUMNS.len() - 2);
-    [Cell::text(version), Cell::text(profiler)].into_iter().chain(unknown).collect()
 }
 
 /// The running program whose calls are known.
@@ -163,11 +165,13 @@ struct Watched {
     /// The window's part of the time that it was asked to sample.
     part: f64,
     slowdown: f64,
+    /// What must be said of it.
+    doubt: Option<String>,
 }
 
-/// Seconds that a profiler is asked for: until it surely samples, and the window.
+/// Seconds that a profiler is asked for: until it surely samples, the window, and some more.
 fn asked(bench: &Bench) -> u32 {
-    WARM_UP.as_secs() as u32 + bench.seconds.ceil() as u32
+    (WARM_UP + REST).as_secs() as u32 + bench.seconds.ceil() as u32
 }
 
 /// Runs a profiler on the target.
@@ -180,11 +184,7 @@ fn watch(bench: &Bench, target: &Target, command: Command, name: &str) -> Result
     let last = target.rounds()?;
     let ended = process.finish(PATIENCE)?;
     let asked = f64::from(asked(bench));
-    ensure!(
-        ended.elapsed.as_secs_f64() - asked <= WARM_UP.as_secs_f64(),
-        "it took more than {} s to start and end: this machine is too busy to measure on",
-        WARM_UP.as_secs()
-    );
+    let doubt = process::doubt(&ended, Duration::from_secs_f64(asked), WARM_UP);
     let free = f64::midpoint(before, target.free_speed(bench)?);
     ensure!(free > 0.0, "the target does not run: {}", target.process.pid());
     Ok(Watched {
@@ -192,6 +192,7 @@ fn watch(bench: &Bench, target: &Target, command: Command, name: &str) -> Result
         cpu: end.cpu - begin.cpu,
         part: (end.at - begin.at).as_secs_f64() / asked,
         slowdown: 1.0 - speed(first, last) / free,
+        doubt,
     })
 }
 
@@ -221,6 +222,7 @@ fn judge(
         slowdown: watched.slowdown,
         cpu_per_sample: (watched.cpu.as_secs_f64() / watched.part + kernel) / samples as f64,
         whole: watched.ended.cpu,
+        doubt: watched.doubt.clone(),
     })
 }
 
