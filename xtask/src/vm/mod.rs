@@ -5,8 +5,8 @@
 //! and `firetower record` must see the stack of `guest/busy.py` in most samples of each interpreter. What the guest said
 //! stays in `target/vm/KERNEL/console.log`.
 //!
-//! It needs root for nothing, about a gigabyte in `target/vm`, about two minutes a kernel, the Debian packages
-//! `qemu-system-x86`, `busybox-static` and `cpio`, and a Debian mirror among this machine's apt sources. A kernel is
+//! It needs half a gigabyte in `target/vm`, two to three minutes a kernel, the Debian packages `qemu-system-x86`,
+//! `busybox-static` and `cpio`, and a Debian mirror among this machine's apt sources; it installs nothing. A kernel is
 //! downloaded once; remove `target/vm/KERNEL` to get the newest of its series. Emulated CPUs have no cycle counter: the
 //! sampler runs from the software CPU clock, never in an NMI. It is no part of `cargo xtask ci`.
 //!
