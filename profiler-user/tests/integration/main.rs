@@ -2,6 +2,7 @@
 //! Those that capture need root.
 
 mod accounting;
+mod bad_input;
 mod dashboards;
 mod detection;
 mod doctor;

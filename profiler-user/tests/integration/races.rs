@@ -33,7 +33,6 @@ fn never_impossible(minor: &str) {
     assert!(all > 1000, "{all} samples are too few to tell anything");
     let explained = ["[frame chain inconsistent]", "[process memory not readable]", "[no Python frame]"];
     assert!(unknown.keys().all(|reason| explained.contains(reason)), "Python {minor}: {unknown:?}");
-    eprintln!("Python {minor}: {all} samples, {unknown:?}");
     let share = unknown.values().sum::<u64>() as f64 / all as f64;
     assert!(share < UNKNOWN_SHARE, "Python {minor}: {share:.4} of {all} samples: {unknown:?}");
     for function in ["key", "add.<locals>.<lambda>", "numbers", "fail", "Number.plus", "three"] {
