@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::model::{Frame, Pid, Reason, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
 use crate::process::identity;
-use crate::symbolize::Symbolizer;
+use crate::symbolize::{Symbolized, Symbolizer};
 
 pub use accounts::{Accounts, ProcessAccount};
 use processes::{Process, State, Table};
@@ -267,11 +267,16 @@ impl Agent {
             Some(process) if process.generation == sample.generation => Some(process),
             _ => self.processes.adopt_by_generation(pid, sample.generation),
         };
-        let interpreter = match process.map(|process| &process.state) {
-            Some(State::Python(interpreter)) => interpreter.clone(),
-            _ => return Err(Reason::ProcessExited),
+        let named = match process.map(|process| &process.state) {
+            Some(State::Python(interpreter)) => {
+                self.symbolizer.symbolize(pid, &interpreter.clone(), &definition)
+            }
+            _ => Symbolized::unknown(Reason::ProcessExited),
         };
-        let named = self.symbolizer.symbolize(pid, &interpreter, &definition);
+        if named.reason.is_some() {
+            // Sent whole again when it is seen next: it may be readable then.
+            self.capture.forget_stack(sample.stack);
+        }
         let stack = lock(&self.aggregate).intern(named.frames);
         let known = KnownStack { pid, stack, reason: named.reason };
         match self.stacks.entry(sample.stack) {

@@ -60,6 +60,16 @@ impl Process {
     }
 }
 
+/// Whether these are one attachment. A program that is executed anew lies elsewhere: addresses are random.
+fn is_same_interpreter(one: &State, other: &State) -> bool {
+    match (one, other) {
+        (State::Python(one), State::Python(other)) => {
+            (one.runtime, &one.layout, &one.file) == (other.runtime, &other.layout, &other.file)
+        }
+        _ => false,
+    }
+}
+
 /// Processes by pid.
 #[derive(Default)]
 pub struct Table {
@@ -70,6 +80,8 @@ pub struct Table {
 
 impl Table {
     /// Looks at a process (again) and remembers what it found. `None`: it is gone.
+    ///
+    /// One that runs the interpreter that it ran before keeps its generation: samples on their way speak of it.
     pub fn examine(&mut self, pid: Pid) -> Option<&Process> {
         let Some(started) = identity::started(pid) else {
             self.processes.remove(&pid);
@@ -97,9 +109,14 @@ impl Table {
             }
             Outcome::Broken { reason, detail } => not(reason, detail, FIRST_RECHECK),
         };
-        self.last_generation = self.last_generation.wrapping_add(1).max(1);
-        let process =
-            Process { command: identity::command(pid), started, generation: self.last_generation, state };
+        let generation = match before {
+            Some(process) if is_same_interpreter(&process.state, &state) => process.generation,
+            _ => {
+                self.last_generation = self.last_generation.wrapping_add(1).max(1);
+                self.last_generation
+            }
+        };
+        let process = Process { command: identity::command(pid), started, generation, state };
         self.processes.insert(pid, process);
         self.processes.get(&pid)
     }
