@@ -33,6 +33,10 @@ use series::SeriesCache;
 /// that it never fills.
 const MAX_STACKS: usize = 48_000;
 
+/// Most events that are handled in one round: whoever runs the rounds looks at the time and at signals in between, also
+/// when events come faster than they are handled.
+const MAX_EVENTS: usize = 1024;
+
 /// The aggregate, shared with those who ask it.
 pub type SharedAggregate = Arc<Mutex<Aggregate>>;
 
@@ -120,10 +124,15 @@ impl Agent {
         Ok(())
     }
 
-    /// Waits for events, at most `timeout`, and handles all that are there.
+    /// Waits for events, at most `timeout`, and handles those that are there, up to a bound.
     pub fn run_once(&mut self, timeout: Duration) -> Result<(), CaptureError> {
         self.drain.wait(timeout)?;
-        while let Some(event) = self.drain.next_event() {
+        self.handle_events(MAX_EVENTS)
+    }
+
+    fn handle_events(&mut self, most: usize) -> Result<(), CaptureError> {
+        for _ in 0..most {
+            let Some(event) = self.drain.next_event() else { break };
             match event {
                 Event::Sample(sample, definition) => self.sample(&sample, definition),
                 Event::Process(event) => self.process_event(&event)?,
@@ -169,7 +178,7 @@ impl Agent {
     /// Stops samples and handles every one that fired: after it, the accounts are whole.
     pub fn finish(&mut self) -> Result<(), CaptureError> {
         self.capture.disable()?;
-        self.run_once(Duration::ZERO)?;
+        self.handle_events(usize::MAX)?;
         self.book_lost()
     }
 
@@ -263,22 +272,12 @@ impl Agent {
         let Some(definition) = definition else {
             return self.stacks.get(&sample.stack).copied().ok_or(Reason::StackUnknown);
         };
-        let process = match self.processes.get(pid) {
-            Some(process) if process.generation == sample.generation => Some(process),
-            _ => self.processes.adopt_by_generation(pid, sample.generation),
-        };
-        let named = match process.map(|process| &process.state) {
-            Some(State::Python(interpreter)) => {
-                self.symbolizer.symbolize(pid, &interpreter.clone(), &definition)
-            }
-            _ => Symbolized::unknown(Reason::ProcessExited),
-        };
-        if named.reason.is_some() {
-            // Sent whole again when it is seen next: it may be readable then.
-            self.capture.forget_stack(sample.stack);
-        }
-        let stack = lock(&self.aggregate).intern(named.frames);
-        let known = KnownStack { pid, stack, reason: named.reason };
+        // Also what can't be named is remembered: the samples that name it by its hash have the same reason.
+        let known = self.name(pid, sample.generation, &definition).unwrap_or_else(|reason| KnownStack {
+            pid,
+            stack: lock(&self.aggregate).intern(vec![Frame::unknown(reason)]),
+            reason: Some(reason),
+        });
         match self.stacks.entry(sample.stack) {
             // A stack that could be named once keeps its names.
             Entry::Occupied(old) if old.get().reason.is_none() => Ok(*old.get()),
@@ -290,10 +289,34 @@ impl Agent {
         }
     }
 
+    fn name(
+        &mut self,
+        pid: Pid,
+        generation: u32,
+        definition: &StackDefinition,
+    ) -> Result<KnownStack, Reason> {
+        let process = match self.processes.get(pid) {
+            Some(process) if process.generation == generation => Some(process),
+            _ => self.processes.adopt_by_generation(pid, generation),
+        };
+        let interpreter = match process.map(|process| &process.state) {
+            Some(State::Python(interpreter)) => interpreter.clone(),
+            _ => return Err(Reason::ProcessExited),
+        };
+        let named = self.symbolizer.symbolize(pid, &interpreter, definition);
+        let stack = lock(&self.aggregate).intern(named.frames);
+        Ok(KnownStack { pid, stack, reason: named.reason })
+    }
+
     fn process_event(&mut self, event: &ProcessEvent) -> Result<(), CaptureError> {
         let pid = Pid(event.tgid);
         match event.what {
-            process_event::REPORT => self.examine(pid)?,
+            // A process is reported again until the answer is there. A second answer would be a new attachment, and
+            // void the stacks of the first one that are on their way.
+            process_event::REPORT => match self.processes.get(pid) {
+                Some(process) if process.examined > event.time => {}
+                _ => self.examine(pid)?,
+            },
             process_event::FORK => {
                 if self.processes.fork(pid, Pid(event.parent)).is_none() {
                     self.examine(pid)?;
@@ -314,7 +337,7 @@ impl Agent {
     /// Looks at a process and tells the kernel side what it is.
     fn examine(&mut self, pid: Pid) -> Result<(), CaptureError> {
         let now = self.clock.monotonic_now();
-        let Some(process) = self.processes.examine(pid) else {
+        let Some(process) = self.processes.examine(pid, now) else {
             self.forget_process(pid);
             return Ok(());
         };

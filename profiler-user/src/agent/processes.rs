@@ -30,6 +30,8 @@ pub struct Process {
     pub started: u64,
     /// Number of this attachment; see [`firetower_ebpf::abi::ProcessFacts::generation`].
     pub generation: u32,
+    /// When it was examined, in monotonic nanoseconds; 0 if it was not, but has what its parent had.
+    pub examined: u64,
     /// What it runs.
     pub state: State,
 }
@@ -79,10 +81,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Looks at a process (again) and remembers what it found. `None`: it is gone.
-    ///
-    /// One that runs the interpreter that it ran before keeps its generation: samples on their way speak of it.
-    pub fn examine(&mut self, pid: Pid) -> Option<&Process> {
+    /// Looks at a process (again) at `now` (monotonic nanoseconds) and remembers what it found. `None`: it is gone.
+    pub fn examine(&mut self, pid: Pid, now: u64) -> Option<&Process> {
         let Some(started) = identity::started(pid) else {
             self.processes.remove(&pid);
             return None;
@@ -109,14 +109,9 @@ impl Table {
             }
             Outcome::Broken { reason, detail } => not(reason, detail, FIRST_RECHECK),
         };
-        let generation = match before {
-            Some(process) if is_same_interpreter(&process.state, &state) => process.generation,
-            _ => {
-                self.last_generation = self.last_generation.wrapping_add(1).max(1);
-                self.last_generation
-            }
-        };
-        let process = Process { command: identity::command(pid), started, generation, state };
+        self.last_generation = self.last_generation.wrapping_add(1).max(1);
+        let (command, generation) = (identity::command(pid), self.last_generation);
+        let process = Process { command, started, generation, examined: now, state };
         self.processes.insert(pid, process);
         self.processes.get(&pid)
     }
@@ -135,7 +130,7 @@ impl Table {
 
     fn adopt(&mut self, child: Pid, process: Process) -> Option<&Process> {
         let started = identity::started(child).unwrap_or(process.started);
-        self.processes.insert(child, Process { started, ..process });
+        self.processes.insert(child, Process { started, examined: 0, ..process });
         self.processes.get(&child)
     }
 

@@ -262,7 +262,7 @@ fn a_reader_that_goes_early_is_no_error() {
     let (pipe_end, writer) = std::io::pipe().expect("a pipe");
     drop(pipe_end);
     let pid = process.pid().to_string();
-    let mut command = firetower(["record", "-p", &pid, "-d", "0.5"]);
+    let mut command = firetower(["record", "-p", &pid, "-d", "2"]);
     let finished = Running::start_with(&mut command, Stdio::from(writer)).finish();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     assert!(
