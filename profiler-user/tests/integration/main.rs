@@ -5,6 +5,7 @@ mod dashboards;
 mod detection;
 mod doctor;
 mod folded;
+mod forks;
 mod hostile;
 mod http;
 mod line_tables;
