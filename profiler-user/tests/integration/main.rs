@@ -16,3 +16,4 @@ mod races;
 mod running;
 mod shares;
 mod target;
+mod threads;
