@@ -44,23 +44,10 @@ fn hear(workers: &mut Workers, line: &str) {
     }
 }
 
-/// Takes the process frames off: lines by pid and the text of the frame.
-fn by_process(lines: &[Line]) -> BTreeMap<(u32, String), Vec<Line>> {
-    let mut processes: BTreeMap<_, Vec<Line>> = BTreeMap::new();
-    for line in lines {
-        let (process, frames) = line.frames.split_first().expect("a process frame");
-        let pid = process.strip_prefix("process ").and_then(|rest| rest.split(' ').next()?.parse().ok());
-        let pid = pid.unwrap_or_else(|| panic!("{process} is no process frame"));
-        let line = Line { frames: frames.to_vec(), ..line.clone() };
-        processes.entry((pid, process.clone())).or_default().push(line);
-    }
-    processes
-}
-
 /// Each worker has only its own stacks, all of them possible, in shares that are those of its own clock.
 fn assert_workers(minor: &str, workers: &Workers, lines: &[Line]) {
     let program = Program::of("forks.py", minor);
-    let processes = by_process(lines);
+    let processes = folded::by_process(lines);
     let indices: Vec<usize> = workers.values().map(|worker| worker.index).collect();
     assert_eq!(workers.len(), 4, "{workers:?}");
     assert!((0..4).all(|index| indices.contains(&index)), "{workers:?}");
@@ -210,7 +197,7 @@ fn record_exec(first: &str, second: &str) {
     let finished = Running::start(&mut command).finish();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let lines = folded::parse(&finished.stdout);
-    let processes = by_process(&lines);
+    let processes = folded::by_process(&lines);
     let pids: Vec<u32> = processes.keys().map(|(pid, _)| *pid).collect();
     assert!(pids.iter().all(|pid| *pid == pids[0]), "one process: {:?}", processes.keys());
     let (script, newer) = (fixture("execs.py"), python(second));

@@ -2,6 +2,7 @@
 //! Those that capture need root.
 
 mod dashboards;
+mod depth;
 mod detection;
 mod doctor;
 mod folded;
