@@ -49,8 +49,8 @@ pub struct Walk {
     depth: u32,
     /// 1 if the last frame looked at was called by C code, as the outermost one always is.
     last_is_entry: u32,
-    /// Zero: keeps the size a multiple of 8.
-    reserved: u32,
+    /// 1 if a function's frame was met that finds no room.
+    cut: u32,
 }
 
 /// Writes the frames of the thread whose state is in `scratch.tstate` to `scratch.event`, leaf first, and folds them
@@ -73,8 +73,9 @@ pub fn walk(layout: &PyLayout, scratch: *mut Scratch, hash: &mut StackHash) -> O
     walk.last_fingerprint = 0;
     walk.depth = 0;
     walk.last_is_entry = 0;
+    walk.cut = 0;
     for step in 0..MAX_STEPS {
-        if walk.frame == 0 || walk.depth as usize >= MAX_PYTHON_FRAMES {
+        if walk.frame == 0 || walk.cut != 0 {
             break;
         }
         if let Some(reason) = Reason::from_code(walk_one_frame(step)) {
@@ -124,14 +125,21 @@ fn one_frame(scratch: *mut Scratch) -> Outcome<()> {
     }
     let bytes = frame_bytes(walk, scratch, frame)?;
     let layout = &walk.layout;
-    walk.frame = read::field::<u64, FIELD>(bytes, layout.frame_previous);
     let has_owner = layout.frame_owner != ABSENT;
     let owner = if has_owner { u32::from(read::field::<u8, FIELD>(bytes, layout.frame_owner)) } else { 0 };
+    let previous = read::field::<u64, FIELD>(bytes, layout.frame_previous);
     if has_owner && owner == layout.owner_shim {
+        walk.frame = previous;
         mark_entry(scratch, walk.depth);
         walk.last_is_entry = 1;
         return Ok(());
     }
+    // Only a function's frame is cut off: the shim that ends a stack that just fits is none.
+    if walk.depth as usize >= MAX_PYTHON_FRAMES {
+        walk.cut = 1;
+        return Ok(());
+    }
+    walk.frame = previous;
     let code = read::field::<u64, FIELD>(bytes, layout.frame_code);
     if code == 0 || code >= USER_END {
         return Err(Reason::InconsistentFrames);

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::model::{Frame, Pid, Reason, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
 use crate::process::identity;
-use crate::symbolize::{Symbolized, Symbolizer};
+use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
 use processes::{Process, State, Table};
@@ -278,6 +278,10 @@ impl Agent {
             stack: lock(&self.aggregate).intern(vec![Frame::unknown(reason)]),
             reason: Some(reason),
         });
+        if known.reason.is_some() {
+            // Sent whole again when it is seen next: it may be readable then.
+            self.capture.forget_stack(sample.stack);
+        }
         match self.stacks.entry(sample.stack) {
             // A stack that could be named once keeps its names.
             Entry::Occupied(old) if old.get().reason.is_none() => Ok(*old.get()),

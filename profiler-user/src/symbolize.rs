@@ -31,13 +31,6 @@ pub struct Symbolized {
     pub reason: Option<Reason>,
 }
 
-impl Symbolized {
-    /// A stack of which nothing is known but why.
-    pub fn unknown(reason: Reason) -> Symbolized {
-        Symbolized { frames: vec![Frame::unknown(reason)], reason: Some(reason) }
-    }
-}
-
 /// Names frames, and remembers what it read.
 #[derive(Debug)]
 pub struct Symbolizer {

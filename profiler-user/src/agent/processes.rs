@@ -82,6 +82,8 @@ pub struct Table {
 
 impl Table {
     /// Looks at a process (again) at `now` (monotonic nanoseconds) and remembers what it found. `None`: it is gone.
+    ///
+    /// One that runs the interpreter that it ran before keeps its generation: samples on their way speak of it.
     pub fn examine(&mut self, pid: Pid, now: u64) -> Option<&Process> {
         let Some(started) = identity::started(pid) else {
             self.processes.remove(&pid);
@@ -109,8 +111,14 @@ impl Table {
             }
             Outcome::Broken { reason, detail } => not(reason, detail, FIRST_RECHECK),
         };
-        self.last_generation = self.last_generation.wrapping_add(1).max(1);
-        let (command, generation) = (identity::command(pid), self.last_generation);
+        let generation = match before {
+            Some(process) if is_same_interpreter(&process.state, &state) => process.generation,
+            _ => {
+                self.last_generation = self.last_generation.wrapping_add(1).max(1);
+                self.last_generation
+            }
+        };
+        let command = identity::command(pid);
         let process = Process { command, started, generation, examined: now, state };
         self.processes.insert(pid, process);
         self.processes.get(&pid)

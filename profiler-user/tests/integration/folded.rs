@@ -76,3 +76,16 @@ pub fn unknown(lines: &[Line]) -> BTreeMap<&str, u64> {
 pub fn with(lines: &[Line], function: &str) -> u64 {
     lines.iter().filter(|line| line.has(function)).map(|line| line.count).sum()
 }
+
+/// Takes the process frames off: lines by pid and the text of the frame.
+pub fn by_process(lines: &[Line]) -> BTreeMap<(u32, String), Vec<Line>> {
+    let mut processes: BTreeMap<_, Vec<Line>> = BTreeMap::new();
+    for line in lines {
+        let (process, frames) = line.frames.split_first().expect("a process frame");
+        let pid = process.strip_prefix("process ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+        let pid = pid.unwrap_or_else(|| panic!("{process} is no process frame"));
+        let line = Line { frames: frames.to_vec(), ..line.clone() };
+        processes.entry((pid, process.clone())).or_default().push(line);
+    }
+    processes
+}

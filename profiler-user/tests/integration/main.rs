@@ -4,9 +4,11 @@
 mod accounting;
 mod bad_input;
 mod dashboards;
+mod depth;
 mod detection;
 mod doctor;
 mod folded;
+mod forks;
 mod hostile;
 mod http;
 mod line_tables;
@@ -18,3 +20,4 @@ mod running;
 mod service;
 mod shares;
 mod target;
+mod threads;
