@@ -13,7 +13,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use firetower_ebpf::abi::{ProcessEvent, ProcessFacts, PyLayout, SampleEvent, StackHash, process_event};
+use firetower_ebpf::abi::{ProcessEvent, SampleEvent, StackHash, process_event};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::aggregate::Aggregate;
@@ -345,7 +345,7 @@ impl Agent {
             self.forget_process(pid);
             return Ok(());
         };
-        let facts = facts(process, now);
+        let facts = process.facts(now);
         let started = process.started;
         match &process.state {
             State::Python(interpreter) => {
@@ -375,28 +375,5 @@ impl Agent {
     fn forget_stack(&mut self, hash: StackHash) {
         self.capture.forget_stack(hash);
         self.stacks.remove(&hash);
-    }
-}
-
-/// What the kernel side is told of a process at `now` (monotonic nanoseconds).
-fn facts(process: &Process, now: u64) -> ProcessFacts {
-    let base = ProcessFacts {
-        state: 0,
-        generation: process.generation,
-        runtime: 0,
-        report_after: u64::MAX,
-        layout: PyLayout::NONE,
-    };
-    match &process.state {
-        State::Python(interpreter) => ProcessFacts {
-            runtime: interpreter.runtime,
-            layout: interpreter.layout.with_tstate_size(),
-            ..base
-        },
-        State::Not { reason, recheck, .. } => ProcessFacts {
-            state: *reason as u32,
-            report_after: recheck.map_or(u64::MAX, |after| now + after.as_nanos() as u64),
-            ..base
-        },
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use firetower_ebpf::abi::{ProcessFacts, PyLayout};
 use rustc_hash::FxHashMap;
 
 use crate::model::{Pid, Reason};
@@ -53,6 +54,29 @@ pub enum State {
 }
 
 impl Process {
+    /// What the kernel side is told of it at `now` (monotonic nanoseconds).
+    pub fn facts(&self, now: u64) -> ProcessFacts {
+        let base = ProcessFacts {
+            state: 0,
+            generation: self.generation,
+            runtime: 0,
+            report_after: u64::MAX,
+            layout: PyLayout::NONE,
+        };
+        match &self.state {
+            State::Python(interpreter) => ProcessFacts {
+                runtime: interpreter.runtime,
+                layout: interpreter.layout.with_tstate_size(),
+                ..base
+            },
+            State::Not { reason, recheck, .. } => ProcessFacts {
+                state: *reason as u32,
+                report_after: recheck.map_or(u64::MAX, |after| now + after.as_nanos() as u64),
+                ..base
+            },
+        }
+    }
+
     /// Its interpreter's version, or nothing.
     pub fn python(&self) -> Option<String> {
         match &self.state {
