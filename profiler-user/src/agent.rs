@@ -25,7 +25,7 @@ use crate::process::identity;
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
-use processes::{Process, State, Table};
+use processes::{State, Table};
 pub use publish::Publisher;
 use series::SeriesCache;
 
