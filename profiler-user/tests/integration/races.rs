@@ -3,21 +3,30 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use crate::folded;
 use crate::program::Program;
 use crate::pythons::{Process, fixture, python};
-use crate::running::run;
+use crate::running::{Running, firetower};
 
 /// Most samples that may be caught while frames are being changed. This program does nothing else: in 3.12 one in a
 /// hundred finds a generator that has no caller yet, or not any more.
 const UNKNOWN_SHARE: f64 = 0.02;
 
+/// How much of it to see: about 4000 samples, however busy the machine is.
+const CPU_TIME: Duration = Duration::from_millis(800);
+
 fn never_impossible(minor: &str) {
     let mut process = Process::start(Command::new(python(minor)).arg(fixture("races.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let pid = process.pid().to_string();
-    let finished = run(["record", "-p", &pid, "-d", "2.5", "-F", "4999", "--lines"]);
+    let mut recording = Running::start(&mut firetower(["record", "-p", &pid, "-F", "4999", "--lines"]));
+    recording.wait_until_it_has_seen(process.pid(), CPU_TIME);
+    recording.signal(Signal::SIGINT);
+    let finished = recording.finish();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let lines = folded::parse(&finished.stdout);
     let program = Program::of("races.py", minor);
