@@ -227,8 +227,9 @@ pub struct ThreadEntry {
     pub tstate: u64,
     /// Address of the pointer that leads to `tstate`: the list's head or the `next` of its neighbour.
     pub link: u64,
-    /// Searching: the interpreter whose list is being searched.
-    pub interp: u64,
+    /// Searching: the interpreter whose list is being searched. Not Python: `CLOCK_MONOTONIC` nanoseconds of the
+    /// search, since a new thread may be sampled before it has set its `thread_id`.
+    pub interp_or_time: u64,
 }
 
 impl ThreadEntry {

@@ -14,11 +14,16 @@ use firetower_ebpf::{
 
 use crate::{
     maps::{Scratch, THREADS},
+    process,
     read::{self, Outcome},
 };
 
 /// Steps of one search: two reads each. A longer list is gone on with at the next sample.
 const SEARCH_STEPS: u32 = 96;
+
+/// How long a thread is taken for no Python thread without another search. A thread state is in the list before its
+/// thread has set `thread_id`; if more states follow it at once, the head does not tell of it.
+const TRUSTED_NS: u64 = 100_000_000;
 
 /// Where a search stands: `tstate` is the next to look at, `link` the address of the pointer that leads to it.
 struct Position {
@@ -44,7 +49,8 @@ pub fn find(facts: &ProcessFacts, key: ThreadKey, thread_pointer: u64, scratch: 
         && entry.generation == facts.generation
     {
         if entry.state == ThreadEntry::NOT_PYTHON {
-            if unchanged(facts, entry.tstate, thread_pointer)? {
+            let is_fresh = process::now() < entry.interp_or_time + TRUSTED_NS;
+            if is_fresh && unchanged(facts, entry.tstate, thread_pointer)? {
                 return Err(Reason::NotPythonThread);
             }
         } else if read::user_u64(entry.link) == Ok(entry.tstate) {
@@ -54,7 +60,7 @@ pub fn find(facts: &ProcessFacts, key: ThreadKey, thread_pointer: u64, scratch: 
                     return Ok(());
                 }
             } else {
-                resume = Position { interp: entry.interp, link: entry.link, tstate: entry.tstate };
+                resume = Position { interp: entry.interp_or_time, link: entry.link, tstate: entry.tstate };
             }
         }
     }
@@ -122,7 +128,7 @@ fn search(facts: &ProcessFacts, key: ThreadKey, thread_pointer: u64, resume: Pos
         generation: facts.generation,
         tstate: at.tstate,
         link: at.link,
-        interp: at.interp,
+        interp_or_time: if state == ThreadEntry::NOT_PYTHON { process::now() } else { at.interp },
     };
     let kept = THREADS.insert(&key, &entry, 0);
     match state {

@@ -91,7 +91,7 @@ fn check_forms(program: &Program, stack: &[Seen]) -> Result<(), String> {
     let (before, rest) = stack.split_at(first);
     let (inside, after) = rest.split_at(rest.iter().take_while(|frame| generated(frame)).count());
     program.check(before)?;
-    if !before.last().is_some_and(|caller| caller.function == "execute") {
+    if before.last().is_none_or(|caller| caller.function != "execute") {
         return Err("generated code is run by execute".into());
     }
     let inside: Vec<(&str, u32)> = inside.iter().map(|frame| (frame.function.as_str(), frame.line)).collect();

@@ -133,7 +133,12 @@ fn a_thread_of_c_code(minor: &str) {
         match (line.unknown(), line.python()) {
             (Some(NOT_PYTHON), _) => c_samples += line.count,
             // PyGILState_Ensure and PyGILState_Release, and what ctypes does around the function.
-            (Some("[no Python frame]"), _) => between += line.count,
+            (
+                Some("[no Python frame]" | "[frame chain inconsistent]" | "[process memory not readable]"),
+                _,
+            ) => {
+                between += line.count;
+            }
             (None, Some(stack)) => {
                 assert_eq!(stack[0].function, "called", "Python {minor}: {line:#?}");
                 program.check_below(&stack).unwrap_or_else(|error| panic!("{error}: {line:#?}"));
