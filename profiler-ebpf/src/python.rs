@@ -57,10 +57,9 @@ pub struct Walk {
 /// into `hash`.
 #[inline(always)]
 pub fn walk(layout: &PyLayout, scratch: *mut Scratch, hash: &mut StackHash) -> Outcome<()> {
-    let mut frame = pointer(scratch, layout.tstate_frame);
-    if layout.cframe_current_frame != ABSENT && frame != 0 {
-        frame = read::user_u64(frame + u64::from(layout.cframe_current_frame))?;
-    }
+    let at = pointer(scratch, layout.tstate_frame);
+    let has_cframe = layout.cframe_current_frame != ABSENT && at != 0;
+    let frame = if has_cframe { current_frame(layout, at)? } else { at };
     // SAFETY: the scratch value is this CPU's alone.
     let walk = unsafe { &mut (*scratch).walk };
     walk.layout = *layout;
@@ -74,12 +73,18 @@ pub fn walk(layout: &PyLayout, scratch: *mut Scratch, hash: &mut StackHash) -> O
     walk.depth = 0;
     walk.last_is_entry = 0;
     walk.cut = 0;
+    let mut outer_cframe_is_left = has_cframe;
     for step in 0..MAX_STEPS {
-        if walk.frame == 0 || walk.cut != 0 {
+        if walk.cut != 0 || (walk.frame == 0 && walk.depth != 0) {
             break;
         }
-        if let Some(reason) = Reason::from_code(walk_one_frame(step)) {
-            return Err(reason);
+        let failure = if walk.frame == 0 { Reason::NoPythonFrame as u32 } else { walk_one_frame(step) };
+        if let Some(reason) = Reason::from_code(failure) {
+            if walk.depth != 0 || !outer_cframe_is_left {
+                return Err(reason);
+            }
+            outer_cframe_is_left = false;
+            walk.frame = calling_frame(layout, at, reason)?;
         }
     }
     if walk.depth == 0 {
@@ -98,6 +103,23 @@ pub fn walk(layout: &PyLayout, scratch: *mut Scratch, hash: &mut StackHash) -> O
         (*scratch).event.truncated = truncated;
     }
     Ok(())
+}
+
+/// `_PyCFrame.current_frame`.
+#[inline(always)]
+fn current_frame(layout: &PyLayout, cframe: u64) -> Outcome<u64> {
+    read::user_u64(cframe + u64::from(layout.cframe_current_frame))
+}
+
+/// The frame that called into the interpreter, where the one that it is about to run can't be read for this `reason`.
+///
+/// The interpreter links its new `_PyCFrame` to the thread before it has written `current_frame`, which is what lay on
+/// the C stack until then. In these few instructions the thread's stack is still that of the calling `_PyCFrame`, which
+/// `previous`, behind `current_frame`, points to. CPython 3.11 and 3.12 Python/ceval.c, `_PyEval_EvalFrameDefault`.
+#[inline(always)]
+fn calling_frame(layout: &PyLayout, cframe: u64, reason: Reason) -> Outcome<u64> {
+    let previous = read::user_u64(cframe + u64::from(layout.cframe_current_frame) + 8)?;
+    if previous == 0 { Err(reason) } else { current_frame(layout, previous) }
 }
 
 /// One step of the walk; 0, or the code of the reason why there is no next one.
