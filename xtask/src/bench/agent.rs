@@ -19,18 +19,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::firetower::{self, Summary, Targets};
-use super::process::{self, Process};
+use super::process::{self, PATIENCE, Process, REST, WARM_UP};
 use super::table::{Cell, Table};
 use super::{Bench, progress};
 
 /// Busy processes.
 const PROCESSES: [usize; 4] = [0, 1, 4, 16];
-/// Until a profiler surely samples.
-pub const WARM_UP: Duration = Duration::from_secs(2);
-/// For how long it is asked to go on after the window: it is to sample to the window's end, and write later.
-pub const REST: Duration = Duration::from_secs(1);
-/// How long a program may take beyond what it is asked for, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was seen in one window.
 struct Window {
@@ -113,7 +107,7 @@ fn record(bench: &Bench) -> Result<Window> {
     let ended = process.finish(PATIENCE)?;
     let summary = Summary::read(&ended.errors)?;
     let sampled = summary.number("/seconds")?;
-    let doubt = process::doubt(&ended, Duration::from_secs_f64(sampled), WARM_UP);
+    let doubt = process::doubt(&ended, Duration::from_secs_f64(sampled));
     let seconds = (end.at - begin.at).as_secs_f64();
     // Both are steady: what runs is busy all the time.
     let part = seconds / sampled;

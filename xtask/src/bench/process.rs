@@ -12,6 +12,12 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
+/// After a profiler's start: until it surely samples, so that a window may begin.
+pub const WARM_UP: Duration = Duration::from_secs(2);
+/// For how long a profiler is asked to go on after the window: it is to sample to the window's end, and write later.
+pub const REST: Duration = Duration::from_secs(1);
+/// How long a program may take beyond what it is asked for, on a machine that is busy.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at that no event tells of.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -32,16 +38,16 @@ pub struct Reading {
     pub cpu: Duration,
 }
 
-/// What must be said of a window that began `warm_up` after a program's start, if it is not sure that the program, which
+/// What must be said of a window that began [`WARM_UP`] after a program's start, if it is not sure that the program, which
 /// worked for `worked` and then ended, was at work by then.
-pub fn doubt(ended: &Ended, worked: Duration, warm_up: Duration) -> Option<String> {
+pub fn doubt(ended: &Ended, worked: Duration) -> Option<String> {
     // It began no later than this; how much of it was its end can't be told from outside.
     let late = ended.elapsed.saturating_sub(worked);
-    (late > warm_up).then(|| {
+    (late > WARM_UP).then(|| {
         format!(
             "it took {:.1} s to start and end: some of it may be in the window that began after {:.1} s",
             late.as_secs_f64(),
-            warm_up.as_secs_f64()
+            WARM_UP.as_secs_f64()
         )
     })
 }

@@ -18,16 +18,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::agent::{REST, WARM_UP};
 use super::firetower::{self, Summary, Targets};
 use super::peers::{PEERS, Peer, Request};
-use super::process::{self, Ended, Process};
+use super::process::{self, Ended, PATIENCE, Process, REST, WARM_UP};
 use super::stacks::{Calls, Format, Verdict};
 use super::table::{Cell, Table};
 use super::{Bench, progress};
 
-/// How long a program may take beyond what it is asked for, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 const COLUMNS: &[(&str, &str)] = &[
     ("python", "Python"),
     ("profiler", "profiler"),
@@ -184,7 +181,7 @@ fn watch(bench: &Bench, target: &Target, command: Command, name: &str) -> Result
     let last = target.rounds()?;
     let ended = process.finish(PATIENCE)?;
     let asked = f64::from(asked(bench));
-    let doubt = process::doubt(&ended, Duration::from_secs_f64(asked), WARM_UP);
+    let doubt = process::doubt(&ended, Duration::from_secs_f64(asked));
     let free = f64::midpoint(before, target.free_speed(bench)?);
     ensure!(free > 0.0, "the target does not run: {}", target.process.pid());
     Ok(Watched {
