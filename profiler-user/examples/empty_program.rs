@@ -26,6 +26,9 @@ fn main() -> Result<()> {
         .iter()
         .find(|run| run.program == "nothing")
         .context("the kernel does not count eBPF run times: that takes Linux 5.8")?;
-    println!("{}", serde_json::json!({ "runs": nothing.runs, "nanoseconds": nothing.time.as_nanos() as u64 }));
+    println!(
+        "{}",
+        serde_json::json!({ "runs": nothing.runs, "nanoseconds": nothing.time.as_nanos() as u64 })
+    );
     Ok(())
 }
