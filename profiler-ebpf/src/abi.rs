@@ -4,8 +4,9 @@
 //! pattern. For each field the doc says its unit, who writes it and who reads it; "agent" is user space,
 //! "kernel" the eBPF programs. This module must not know how to read a process or a map.
 
-/// Most Python frames of one stack; a deeper stack keeps this many from the leaf end and is marked truncated.
-pub const MAX_PYTHON_FRAMES: usize = 127;
+/// Most Python frames of one stack; a deeper stack keeps this many from the leaf end and is marked truncated. More than
+/// `sys.getrecursionlimit()` allows by default; one less than a power of two, for the mask of an index.
+pub const MAX_PYTHON_FRAMES: usize = 1023;
 /// Most kernel frames of one stack; a deeper one keeps the leaf end (what `bpf_get_stack` does by itself).
 pub const MAX_KERNEL_FRAMES: usize = 64;
 /// Bytes of `PyThreadState` that are read at once; every offset into it must leave room for 8 bytes below this.
@@ -14,6 +15,10 @@ pub const THREAD_STATE_BYTES: usize = 512;
 pub const MAX_FRAME_BYTES: usize = 128;
 /// Bytes of a code object that are folded into its fingerprint; see [`PyLayout::code_fingerprint`].
 pub const FINGERPRINT_BYTES: usize = 88;
+/// Bytes of a code object's name that are folded, where that is needed; see [`PyLayout::name_content`].
+pub const NAME_CONTENT_BYTES: usize = 16;
+/// Bytes of a code object's line table that are folded, where that is needed; see [`PyLayout::table_content`].
+pub const TABLE_CONTENT_BYTES: usize = 64;
 /// An offset in [`PyLayout`] that the version does not have.
 pub const ABSENT: u32 = u32::MAX;
 
@@ -30,6 +35,18 @@ pub struct Settings {
     pub task_signal: u32,
     /// Offset in `signal_struct` of `live`, the number of threads that have not exited.
     pub signal_live: u32,
+    /// Offset in `linux_binprm` of `file`, the executed one.
+    pub bprm_file: u32,
+    /// Offset in `file` of `f_inode`.
+    pub file_inode: u32,
+    /// Offset in `inode` of `i_ino`.
+    pub inode_ino: u32,
+    /// Offset in `inode` of `i_size`.
+    pub inode_size: u32,
+    /// Offset in `inode` of `i_sb`.
+    pub inode_sb: u32,
+    /// Offset in `super_block` of `s_dev`.
+    pub sb_dev: u32,
     /// 1: only processes in the map `TARGETS` are sampled, all others are counted. 0: every process.
     pub only_targets: u32,
     /// 1: kernel stacks are taken with the samples that fire in kernel mode.
@@ -74,7 +91,8 @@ pub struct PyLayout {
     pub frame_instr: u32,
     /// Frame → one byte that tells what kind of frame it is: `owner`, or `is_entry` (3.11). [`ABSENT`] to 3.10.
     pub frame_owner: u32,
-    /// Value of the owner byte that marks a shim frame (no Python code; entry from C). [`ABSENT`] if there is none.
+    /// Lowest value of the owner byte that marks a shim frame (no Python code; entry from C). [`ABSENT`] if there is
+    /// none.
     pub owner_shim: u32,
     /// Code object → its first instruction (`co_code_adaptive`); used if [`flags::INSTR_IS_POINTER`].
     pub code_instructions: u32,
@@ -83,9 +101,31 @@ pub struct PyLayout {
     pub code_fingerprint: u32,
     /// A union of [`flags`].
     pub flags: u32,
-    /// Bytes of `PyThreadState` that cover the fields above: never more, so that no read runs past its memory.
-    /// [`PyLayout::with_tstate_size`] sets it.
+    /// Bytes of `PyThreadState` that cover its fields above and below: never more, so that no read runs past its
+    /// memory. [`PyLayout::with_tstate_size`] sets it.
     pub tstate_size: u32,
+    /// `PyThreadState._status`, a bit field of 32 bits (from 3.12), or [`ABSENT`].
+    pub tstate_status: u32,
+    /// The bit of `_status` that is `active`: the thread runs in this thread state's interpreter.
+    pub status_active: u32,
+    /// Code object → its name (`co_qualname`, `co_name`), inside of the fingerprint's bytes; [`ABSENT`] where the
+    /// fingerprint tells code objects apart by itself (`co_version`, from 3.12).
+    ///
+    /// Elsewhere a code object may be followed by another one at the same address, with the same pointers to other
+    /// content: `exec` in a loop does that. So the content counts too.
+    pub code_name: u32,
+    /// `str` → [`NAME_CONTENT_BYTES`] bytes that tell its content: length and hash, which every interned string has.
+    pub name_content: u32,
+    /// Code object → its line table, inside of the fingerprint's bytes. Used if `code_name` is there.
+    pub code_line_table: u32,
+    /// `bytes` → `ob_size`, `ob_hash` and first bytes: [`TABLE_CONTENT_BYTES`], of which the second word, which may
+    /// be computed at any time, does not count.
+    pub table_content: u32,
+    /// Code object → `co_tlbc`, the copies of its instructions that threads have for themselves (free-threaded builds
+    /// from 3.14), or [`ABSENT`].
+    pub code_tlbc: u32,
+    /// Frame → `tlbc_index`, an `int`; used if `code_tlbc` is there.
+    pub frame_tlbc_index: u32,
     /// Zero: keeps the size a multiple of 8.
     pub reserved: u32,
 }
@@ -98,6 +138,10 @@ pub mod flags {
     pub const OWNER_IS_ENTRY: u32 = 2;
     /// Every frame is a C call of its own (up to 3.10): each is an entry frame.
     pub const EVERY_FRAME_IS_ENTRY: u32 = 4;
+    /// `frame_instr` is an `int` in code units of two bytes, not in bytes (3.10).
+    pub const INSTR_IN_CODE_UNITS: u32 = 8;
+    /// `frame_code` is a `_PyStackRef`: a pointer whose lowest three bits are a tag (from 3.14).
+    pub const CODE_IS_TAGGED: u32 = 16;
 }
 
 impl PyLayout {
@@ -122,6 +166,14 @@ impl PyLayout {
         code_fingerprint: 0,
         flags: 0,
         tstate_size: 0,
+        tstate_status: 0,
+        status_active: 0,
+        code_name: 0,
+        name_content: 0,
+        code_line_table: 0,
+        table_content: 0,
+        code_tlbc: 0,
+        frame_tlbc_index: 0,
         reserved: 0,
     };
 
@@ -135,7 +187,8 @@ impl PyLayout {
         } else {
             self.tstate_datastack_top.saturating_add(16)
         };
-        self.tstate_size = pointer_ends.into_iter().fold(limit_end, u32::max);
+        let status_end = if self.tstate_status == ABSENT { 0 } else { self.tstate_status.saturating_add(4) };
+        self.tstate_size = pointer_ends.into_iter().fold(limit_end.max(status_end), u32::max);
         self
     }
 
@@ -144,6 +197,11 @@ impl PyLayout {
         let in_thread_state = |offset: u32| offset as usize <= THREAD_STATE_BYTES - 8;
         let in_frame = |offset: u32, size: u32| offset.saturating_add(size) <= self.frame_size;
         let absent = |offset: u32| offset == ABSENT;
+        let in_fingerprint = |offset: u32| {
+            offset >= self.code_fingerprint
+                && offset.saturating_add(8) <= self.code_fingerprint.saturating_add(FINGERPRINT_BYTES as u32)
+        };
+        let content = !absent(self.code_name);
         let checks = [
             (self.runtime_interpreters_head < 1 << 20, "runtime.interpreters.head"),
             (self.interp_next < 1 << 20, "interp.next"),
@@ -175,6 +233,12 @@ impl PyLayout {
             (absent(self.frame_owner) || in_frame(self.frame_owner, 1), "frame.owner"),
             (self.code_instructions < 1 << 16, "code.co_code_adaptive"),
             (self.code_fingerprint < 1 << 16, "code fingerprint"),
+            (absent(self.tstate_status) || in_thread_state(self.tstate_status), "tstate._status"),
+            (!content || in_fingerprint(self.code_name), "code name"),
+            (!content || in_fingerprint(self.code_line_table), "code line table"),
+            (!content || self.name_content.max(self.table_content) < 1 << 10, "name or line table content"),
+            (absent(self.code_tlbc) || self.code_tlbc < 1 << 16, "code.co_tlbc"),
+            (absent(self.code_tlbc) || in_frame(self.frame_tlbc_index, 4), "frame.tlbc_index"),
         ];
         match checks.iter().find(|(holds, _)| !holds) {
             Some((_, name)) => Err(name),
@@ -194,8 +258,11 @@ pub struct ProcessFacts {
     pub state: u32,
     /// Number of this attachment, new whenever the agent examines the process anew; part of every stack's hash.
     pub generation: u32,
-    /// Address in the process of `_PyRuntime` (or, for 2.7, of `interp_head`).
+    /// Address in the process of `_PyRuntime` (or, to 3.6, of `interp_head`).
     pub runtime: u64,
+    /// Address in the process of the pointer to the thread state that holds the GIL, where all interpreters share one
+    /// (to 3.11); 0: there is no such pointer.
+    pub current_tstate: u64,
     /// `CLOCK_MONOTONIC` nanoseconds: the first sample after it reports the process again. `u64::MAX`: never.
     pub report_after: u64,
     /// Facts of its Python; all zero unless `state` is 0.
@@ -315,6 +382,8 @@ pub struct SampleEvent {
     pub cpu: u32,
     /// [`ProcessFacts::generation`] of the process, 0 if it is not known.
     pub generation: u32,
+    /// Address of the `PyInterpreterState` that the thread runs in, 0 where `reason` is not 0.
+    pub interp: u64,
     /// Name of the thread, NUL-padded.
     pub comm: [u8; 16],
 }
@@ -355,6 +424,20 @@ pub struct ProcessEvent {
     pub tgid: u32,
     /// Its parent at a fork, else 0.
     pub parent: u32,
+    /// The executed file, where `what` is [`process_event::EXEC`]; else zero.
+    pub executable: ExecutableKey,
+}
+
+/// A file by the kernel's own numbers: key of the map `EXECUTABLES`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ExecutableKey {
+    /// `inode.i_ino`.
+    pub inode: u64,
+    /// `super_block.s_dev`. Not what stat(2) gives on btrfs and overlayfs, so it is only ever compared with itself.
+    pub device: u32,
+    /// The low half of `inode.i_size`, so that a new file with an old inode number is most probably another one.
+    pub size: u32,
 }
 
 /// Values of [`ProcessEvent::what`].
@@ -363,7 +446,7 @@ pub mod process_event {
     pub const REPORT: u32 = 1;
     /// A known process, or a target, forked: the child has the parent's facts already.
     pub const FORK: u32 = 2;
-    /// A known process, or a target, executed another program: its facts are deleted.
+    /// A process executed another program, whose file is not known to be no Python: its facts are deleted.
     pub const EXEC: u32 = 3;
     /// The last thread of a known process, or target, exited: its facts are deleted.
     pub const EXIT: u32 = 4;
@@ -426,21 +509,22 @@ pub fn fingerprint(words: &[u64; FINGERPRINT_BYTES / 8]) -> u32 {
 
 // Sizes are the sums of the fields' sizes: no hidden padding.
 const _: () = {
-    assert!(size_of::<Settings>() == 6 * 4 + 2 * 8);
-    assert!(size_of::<PyLayout>() == 20 * 4);
-    assert!(size_of::<ProcessFacts>() == 2 * 4 + 2 * 8 + size_of::<PyLayout>());
+    assert!(size_of::<Settings>() == 12 * 4 + 2 * 8);
+    assert!(size_of::<PyLayout>() == 28 * 4);
+    assert!(size_of::<ProcessFacts>() == 2 * 4 + 3 * 8 + size_of::<PyLayout>());
     assert!(size_of::<ThreadKey>() == 8);
     assert!(size_of::<ThreadEntry>() == 2 * 4 + 3 * 8);
     assert!(size_of::<RawFrame>() == 16);
-    assert!(size_of::<SampleEvent>() == 64);
-    assert!(size_of::<StackEvent>() == 64 + 16 + 8 * MAX_KERNEL_FRAMES + 16 * (MAX_PYTHON_FRAMES + 1));
-    assert!(size_of::<ProcessEvent>() == 24);
+    assert!(size_of::<SampleEvent>() == 72);
+    assert!(size_of::<StackEvent>() == 72 + 16 + 8 * MAX_KERNEL_FRAMES + 16 * (MAX_PYTHON_FRAMES + 1));
+    assert!(size_of::<ExecutableKey>() == 16);
+    assert!(size_of::<ProcessEvent>() == 24 + size_of::<ExecutableKey>());
 };
 
 // What aya needs to use these as map keys, values and globals.
 #[cfg(feature = "user")]
 mod pod {
-    use super::{ProcessFacts, PyLayout, Settings, ThreadEntry, ThreadKey};
+    use super::{ExecutableKey, ProcessFacts, PyLayout, Settings, ThreadEntry, ThreadKey};
     // SAFETY: repr(C) integers only, no padding: see the size assertions.
     unsafe impl aya::Pod for Settings {}
     // SAFETY: as above.
@@ -449,6 +533,8 @@ mod pod {
     unsafe impl aya::Pod for ProcessFacts {}
     // SAFETY: as above.
     unsafe impl aya::Pod for ThreadKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for ExecutableKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for ThreadEntry {}
 }

@@ -2,7 +2,9 @@
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated::bpf_ktime_get_ns};
 use firetower_ebpf::{
-    abi::{ProcessEvent, ProcessFacts, PyLayout, ThreadKey, counter, event, process_event, target},
+    abi::{
+        ExecutableKey, ProcessEvent, ProcessFacts, PyLayout, ThreadKey, counter, event, process_event, target,
+    },
     reason::Reason,
 };
 
@@ -22,6 +24,7 @@ pub fn report_new(tgid: u32, now: u64) -> Reason {
         state: Reason::ProcessPending as u32,
         generation: 0,
         runtime: 0,
+        current_tstate: 0,
         report_after: now + REPORT_AGAIN_NS,
         layout: PyLayout::NONE,
     };
@@ -104,7 +107,14 @@ pub fn exit(task: u64) {
 
 #[inline(always)]
 fn send(what: u32, tgid: u32, parent: u32, time: u64) {
-    let event = ProcessEvent { kind: event::PROCESS, what, time, tgid, parent };
+    let event = ProcessEvent {
+        kind: event::PROCESS,
+        what,
+        time,
+        tgid,
+        parent,
+        executable: ExecutableKey { inode: 0, device: 0, size: 0 },
+    };
     if EVENTS.output::<ProcessEvent>(&event, WAKE_UP).is_err() {
         count(counter::PROCESS_EVENTS_LOST);
     }

@@ -48,6 +48,7 @@ pub fn sample(ctx: &PerfEventContext) {
         // SAFETY: takes nothing, changes nothing.
         cpu: unsafe { bpf_get_smp_processor_id() },
         generation: 0,
+        interp: 0,
         comm: bpf_get_current_comm().unwrap_or([0; 16]),
     };
     let mut length = size_of::<SampleEvent>() as u64;

@@ -60,6 +60,7 @@ impl Process {
             state: 0,
             generation: self.generation,
             runtime: 0,
+            current_tstate: 0,
             report_after: u64::MAX,
             layout: PyLayout::NONE,
         };

@@ -23,6 +23,12 @@ pub fn offsets() -> Result<Settings, CaptureError> {
         task_tgid: offset(&btf, "task_struct", &["tgid"])?,
         task_signal: offset(&btf, "task_struct", &["signal"])?,
         signal_live: offset(&btf, "signal_struct", &["live"])?,
+        bprm_file: offset(&btf, "linux_binprm", &["file"])?,
+        file_inode: offset(&btf, "file", &["f_inode"])?,
+        inode_ino: offset(&btf, "inode", &["i_ino"])?,
+        inode_size: offset(&btf, "inode", &["i_size"])?,
+        inode_sb: offset(&btf, "inode", &["i_sb"])?,
+        sb_dev: offset(&btf, "super_block", &["s_dev"])?,
         ..Settings::default()
     })
 }

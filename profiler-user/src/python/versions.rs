@@ -157,6 +157,14 @@ const FRAME_OBJECTS: PyLayout = PyLayout {
     code_fingerprint: 0,
     flags: flags::EVERY_FRAME_IS_ENTRY,
     tstate_size: 0,
+    tstate_status: ABSENT,
+    status_active: 0,
+    code_name: ABSENT,
+    name_content: ABSENT,
+    code_line_table: ABSENT,
+    table_content: ABSENT,
+    code_tlbc: ABSENT,
+    frame_tlbc_index: ABSENT,
     reserved: 0,
 };
 
@@ -251,6 +259,14 @@ const LAYOUT_3_11: PyLayout = PyLayout {
     code_fingerprint: OBJECTS_3_11.code.fingerprint,
     flags: flags::INSTR_IS_POINTER | flags::OWNER_IS_ENTRY,
     tstate_size: 0,
+    tstate_status: ABSENT,
+    status_active: 0,
+    code_name: ABSENT,
+    name_content: ABSENT,
+    code_line_table: ABSENT,
+    table_content: ABSENT,
+    code_tlbc: ABSENT,
+    frame_tlbc_index: ABSENT,
     reserved: 0,
 };
 
@@ -323,6 +339,14 @@ const LAYOUT_3_13: PyLayout = PyLayout {
     code_fingerprint: OBJECTS_3_13.code.fingerprint,
     flags: flags::INSTR_IS_POINTER,
     tstate_size: 0,
+    tstate_status: ABSENT,
+    status_active: 0,
+    code_name: ABSENT,
+    name_content: ABSENT,
+    code_line_table: ABSENT,
+    table_content: ABSENT,
+    code_tlbc: ABSENT,
+    frame_tlbc_index: ABSENT,
     reserved: 0,
 };
 
