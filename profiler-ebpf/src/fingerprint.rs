@@ -29,10 +29,14 @@ pub fn fingerprint(layout: &PyLayout, scratch: *mut Scratch, code: u64) -> Outco
         return Ok(fingerprint);
     }
     let pointer = |offset: u32| {
-        read::field::<u64, { 8 * CODE_WORDS as u32 - 1 }>(words.cast(), offset.wrapping_sub(layout.code_fingerprint))
+        read::field::<u64, { 8 * CODE_WORDS as u32 - 1 }>(
+            words.cast(),
+            offset.wrapping_sub(layout.code_fingerprint),
+        )
     };
     let (name, table) = (pointer(layout.code_name), pointer(layout.code_line_table));
-    let fingerprint = with_content(scratch, fingerprint, name + u64::from(layout.name_content), layout.name_data)?;
+    let fingerprint =
+        with_content(scratch, fingerprint, name + u64::from(layout.name_content), layout.name_data)?;
     with_content(scratch, fingerprint, table + u64::from(layout.table_content), layout.table_data)
 }
 

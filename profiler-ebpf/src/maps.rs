@@ -9,8 +9,8 @@ use aya_ebpf::{
     maps::{HashMap, PerCpuArray, RingBuf},
 };
 use firetower_ebpf::abi::{
-    CONTENT_BYTES, ExecutableKey, MAX_FRAME_BYTES, ProcessFacts, StackEvent, StackHash, THREAD_STATE_BYTES, ThreadEntry,
-    ThreadKey, counter,
+    CONTENT_BYTES, ExecutableKey, MAX_FRAME_BYTES, ProcessFacts, StackEvent, StackHash, THREAD_STATE_BYTES,
+    ThreadEntry, ThreadKey, counter,
 };
 
 use crate::{fingerprint::CODE_WORDS, python::Walk, thread::Search};

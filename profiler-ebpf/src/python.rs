@@ -131,7 +131,8 @@ pub extern "C" fn walk_frames(round: u32) -> u32 {
     for step in 0..STEPS {
         let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return Reason::KernelSideFailed as u32 };
         // SAFETY: the scratch value is this CPU's alone.
-        let (frame, depth, cut) = unsafe { ((*scratch).walk.frame, (*scratch).walk.depth, (*scratch).walk.cut) };
+        let (frame, depth, cut) =
+            unsafe { ((*scratch).walk.frame, (*scratch).walk.depth, (*scratch).walk.cut) };
         if cut != 0 || (frame == 0 && depth != 0) {
             return 0;
         }

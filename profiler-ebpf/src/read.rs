@@ -55,5 +55,7 @@ pub fn field<T: Copy, const MASK: u32>(base: *const u8, offset: u32) -> T {
 #[inline(always)]
 pub fn used(argument: u32) {
     // SAFETY: an empty instruction.
-    unsafe { core::arch::asm!("/* {0} */", in(reg) u64::from(argument), options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!("/* {0} */", in(reg) u64::from(argument), options(nomem, nostack, preserves_flags))
+    };
 }

@@ -155,6 +155,7 @@ fn attach(
         Facts::Fixed { layout, objects } => (*layout, *objects),
         Facts::SelfDescribed(facts) => facts.read(memory, runtime, version)?,
     };
+    let layout = objects.with_content(layout);
     layout.validate().and_then(|()| objects.validate()).map_err(|field| {
         Obstacle::unreadable(format_args!("CPython {version}: the process gives a senseless offset: {field}"))
     })?;

@@ -2,7 +2,7 @@
 //!
 //! It must not know versions: an [`Objects`] is data from [`super::versions`]. Everything that it reads is hostile.
 
-use firetower_ebpf::abi::FINGERPRINT_BYTES;
+use firetower_ebpf::abi::{FINGERPRINT_BYTES, PyLayout};
 
 use super::line_table::Format;
 use crate::process::memory::{Memory, MemoryError};
@@ -62,6 +62,9 @@ pub struct CodeFields {
     pub first_traceable: Option<u32>,
     /// `ob_size`, where it is the number of code units: wherever there is `first_traceable`.
     pub ob_size: u32,
+    /// Whether the fingerprint's bytes have no number that is this code object's alone (`co_version`, from 3.12), so
+    /// that the content of its name and line table must tell it from another one at the same address.
+    pub content_counts: bool,
 }
 
 /// What a `str` is.
@@ -144,6 +147,27 @@ impl Objects {
         match checks.iter().find(|(holds, _)| !holds) {
             Some((_, name)) => Err(name),
             None => Ok(()),
+        }
+    }
+
+    /// The same layout with the facts about the content that tells code objects apart, if it has to.
+    pub fn with_content(&self, layout: PyLayout) -> PyLayout {
+        if !self.code.content_counts {
+            return layout;
+        }
+        let bytes = (self.bytes.ob_size, self.bytes.ob_sval);
+        let (name_length, name_data) = match &self.text {
+            Text::Bytes => bytes,
+            Text::Unicode(unicode) => (unicode.length, unicode.ascii_data),
+        };
+        PyLayout {
+            code_name: self.code.qualname.unwrap_or(self.code.name),
+            name_content: name_length,
+            name_data: name_data.saturating_sub(name_length),
+            code_line_table: self.code.line_table,
+            table_content: bytes.0,
+            table_data: bytes.1.saturating_sub(bytes.0),
+            ..layout
         }
     }
 

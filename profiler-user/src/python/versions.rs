@@ -196,6 +196,7 @@ const OBJECTS_2_7: Objects = Objects {
         line_table: 104,
         first_traceable: None,
         ob_size: 0,
+        content_counts: true,
     },
     text: Text::Bytes,
     bytes: BytesFields { ob_size: 16, ob_sval: 36 },
@@ -226,6 +227,7 @@ const OBJECTS_3_8: Objects = Objects {
         line_table: 120,
         first_traceable: None,
         ob_size: 0,
+        content_counts: true,
     },
     text: Text::Unicode(UnicodeFields {
         length: 16,
@@ -285,6 +287,7 @@ const OBJECTS_3_11: Objects = Objects {
         line_table: 136,
         first_traceable: Some(168),
         ob_size: 16,
+        content_counts: true,
     },
     line_table: Format::Locations,
     ..OBJECTS_3_8
@@ -310,7 +313,13 @@ const LAYOUT_3_12: PyLayout = PyLayout {
 
 /// CPython 3.12 Include/cpython/code.h, unicodeobject.h (no `wstr` any more).
 const OBJECTS_3_12: Objects = Objects {
-    code: CodeFields { firstlineno: 68, first_traceable: Some(176), ..OBJECTS_3_11.code },
+    // `co_version` is at 92.
+    code: CodeFields {
+        firstlineno: 68,
+        first_traceable: Some(176),
+        content_counts: false,
+        ..OBJECTS_3_11.code
+    },
     text: Text::Unicode(UnicodeFields {
         length: 16,
         state: 32,
@@ -371,6 +380,7 @@ const OBJECTS_3_13: Objects = Objects {
         line_table: ABSENT,
         first_traceable: None, // Follows from `co_code_adaptive`.
         ob_size: 16,
+        content_counts: false,
     },
     text: Text::Unicode(UnicodeFields {
         length: ABSENT,

