@@ -103,16 +103,6 @@ impl Code {
     }
 }
 
-/// Whether an object has not been freed, by its reference count.
-///
-/// Freed memory keeps most of what it held, with it the fingerprint, while the strings that it points to may be
-/// others by now. But both pymalloc and malloc put the address of the next free block where `ob_refcnt` was (or 0),
-/// and no count is as high as an address: an immortal object's is 2^32 - 1 (PEP 683).
-fn is_alive(object: &[u8], objects: &Objects) -> bool {
-    let count = object.get(objects.ob_refcnt as usize..).and_then(|bytes| bytes.first_chunk::<8>());
-    count.is_some_and(|count| (1..=u64::from(u32::MAX)).contains(&u64::from_ne_bytes(*count)))
-}
-
 /// The bytes of a code object from its start to where the fingerprint's end.
 fn read_object(memory: &dyn Memory, objects: &Objects, address: u64) -> Result<Vec<u8>, MemoryError> {
     let size = u64::from(objects.code.fingerprint) + FINGERPRINT_BYTES as u64;
@@ -121,7 +111,7 @@ fn read_object(memory: &dyn Memory, objects: &Objects, address: u64) -> Result<V
 
 /// Whether this is the code object that was sampled. One whose name or line table can't be read any more is not.
 fn is_sampled(memory: &dyn Memory, objects: &Objects, object: &[u8], fingerprint: u32) -> bool {
-    is_alive(object, objects) && fingerprint_of(memory, objects, object) == Ok(fingerprint)
+    objects.references.alive(object) && fingerprint_of(memory, objects, object) == Ok(fingerprint)
 }
 
 /// The fingerprint of a code object, given its bytes.

@@ -157,8 +157,7 @@ fn an_elf_file_with_any_bytes_changed_or_cut_off_is_read_or_refused() {
             let cache = ReadCache::new(File::open(file.path())?);
             if let Ok(elf) = Elf::parse(&cache) {
                 for table in [SymbolTable::Dynamic, SymbolTable::Full] {
-                    let _ = elf.objects(table, ["_IO_stdin_used"]);
-                    let _ = elf.functions(table, ["main"]);
+                    let _ = elf.symbols(table, ["_IO_stdin_used", "main"]);
                 }
                 let _ = elf.dynamic_names();
                 for segment in elf.segments() {
