@@ -17,6 +17,7 @@ mod metrics;
 mod program;
 mod pythons;
 mod races;
+mod reused;
 mod running;
 mod service;
 mod shares;
