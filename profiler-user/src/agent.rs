@@ -209,6 +209,7 @@ impl Agent {
                 tid: Tid(0),
                 thread: "".into(),
                 python: "".into(),
+                interpreter: None,
             };
             let series = aggregate.series(&lost);
             let stack = aggregate.intern(vec![Frame::unknown(reason)]);

@@ -21,5 +21,6 @@ mod reused;
 mod running;
 mod service;
 mod shares;
+mod subinterpreters;
 mod target;
 mod threads;
