@@ -33,25 +33,33 @@ pub fn python(minor: &str) -> PathBuf {
 /// table or not on this machine.
 pub fn build(name: &str) -> PathBuf {
     let known = INTERPRETERS.iter().find(|known| known.name == name);
-    path(known.unwrap_or_else(|| panic!("no interpreter {name} in the table of `cargo xtask pythons`")))
+    let known =
+        known.unwrap_or_else(|| panic!("no interpreter {name} in the table of `cargo xtask pythons`"));
+    present(known).unwrap_or_else(|| missing(known))
 }
 
-/// Every interpreter of that table and its path, in its order. Panics at the first that is missing.
+/// Every interpreter of that table and its path, in its order. Panics at the first that is missing, but for those that
+/// the table says can't be had everywhere.
 pub fn builds() -> impl Iterator<Item = (&'static Interpreter, PathBuf)> {
-    INTERPRETERS.iter().map(|known| (known, path(known)))
+    INTERPRETERS.iter().filter_map(|known| match present(known) {
+        None if known.unless.is_some() => None,
+        found => Some((known, found.unwrap_or_else(|| missing(known)))),
+    })
 }
 
-fn path(known: &Interpreter) -> PathBuf {
-    if known.name == known.version {
-        return python(known.version);
-    }
+fn present(known: &Interpreter) -> Option<PathBuf> {
     let program = Path::new(known.name).join("bin").join(known.program);
-    let directories = directories();
-    let found = directories.iter().map(|directory| directory.join(&program)).find(|file| file.exists());
-    found.unwrap_or_else(|| {
-        let name = known.name;
-        panic!("no {name} in {directories:?}: bring it with `cargo xtask pythons --install {name}`")
+    let is_release = known.name == known.version;
+    directories().iter().find_map(|directory| match is_release {
+        true => newest(directory, known.version),
+        false => Some(directory.join(&program)).filter(|file| file.exists()),
     })
+}
+
+fn missing(known: &Interpreter) -> ! {
+    let (name, directories) = (known.name, directories());
+    let why = known.unless.map(|reason| format!(": {reason}")).unwrap_or_default();
+    panic!("no Python {name} in {directories:?}: `cargo xtask pythons --install {name}` brings it{why}")
 }
 
 fn directories() -> Vec<PathBuf> {

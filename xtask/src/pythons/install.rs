@@ -8,7 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use super::places::Places;
-use super::table::{Interpreter, Origin};
+use super::source::{self, Build};
+use super::table::{Interpreter, Kind, Origin};
 use super::{debian, describe, pyenv};
 use crate::apt::Apt;
 use crate::workspace;
@@ -36,7 +37,12 @@ pub fn missing(root: &Path, places: &Places, wanted: &[&Interpreter]) -> Result<
         match result {
             Ok(()) => println!("{number} Python {}: done in {seconds:.1} s", interpreter.name),
             Err(error) => {
-                println!("{number} Python {}: FAILED after {seconds:.1} s", interpreter.name);
+                let name = interpreter.name;
+                if interpreter.unless.is_some() {
+                    println!("{number} Python {name}: can't be had here ({seconds:.1} s): {error:#}");
+                    continue;
+                }
+                println!("{number} Python {name}: FAILED after {seconds:.1} s");
                 failures.push(format!("bringing {}: {error:#}", interpreter.name));
             }
         }
@@ -84,8 +90,32 @@ impl<'a> Workshop<'a> {
                 let files = self.apt(suite, "deb")?.download_closure(packages, &archives)?;
                 self.put(interpreter, |to, home| debian::unpack(&files, interpreter.program, to, home))
             }
-            Origin::Source { .. } => anyhow::bail!("not yet"),
+            Origin::Source { suite, configure } => {
+                let archive = self.source(interpreter.version, suite)?;
+                let build = Build {
+                    archive: &archive,
+                    configure,
+                    musl: interpreter.kind == Kind::Musl,
+                    strip: (interpreter.kind == Kind::Static).then_some(interpreter.program),
+                    log: &self.places.cache.join(format!("{}.log", interpreter.name)),
+                };
+                self.put(interpreter, |to, home| build.run(to, home))
+            }
         }
+    }
+
+    /// CPython's source: what someone put into the cache's `sources`, else what the suite has.
+    fn source(&mut self, version: &str, suite: &'static str) -> Result<PathBuf> {
+        let sources = self.places.cache.join("sources");
+        if let Some(archive) = source::archive_in(&sources, version) {
+            println!("    source: {}", archive.display());
+            return Ok(archive);
+        }
+        let to = self.folder.join(format!("source-{version}-{suite}"));
+        let apt = self.apt(suite, "deb-src")?;
+        apt.download_source(&format!("python{version}"), &to).with_context(|| {
+            format!("hint: put Python-{version}.N.tar.xz, CPython's own source, into {}", sources.display())
+        })
     }
 
     fn apt(&mut self, suite: &'static str, kind: &'static str) -> Result<&Apt> {

@@ -4,6 +4,7 @@ mod debian;
 mod install;
 mod places;
 mod pyenv;
+mod source;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -114,12 +115,20 @@ fn ask(root: &Path, python: &Path, version: &str) -> Result<String> {
 
 impl Found {
     fn print(&self) {
-        let path = self.path.as_ref().map_or("missing".into(), |path| path.display().to_string());
+        let path = match (&self.path, self.interpreter.unless) {
+            (Some(path), _) => path.display().to_string(),
+            (None, Some(reason)) => format!("missing: {reason}"),
+            (None, None) => "missing".to_owned(),
+        };
         let says = self.says.as_ref().map_or("-", String::as_str);
         println!("{:<14} {says:<16} {path}", self.interpreter.name);
     }
 
+    /// Why it can't be used. It is none that an interpreter is missing which can't be had everywhere.
     fn problem(&self) -> Option<String> {
+        if self.path.is_none() && self.interpreter.unless.is_some() {
+            return None;
+        }
         let error = self.says.as_ref().err()?;
         Some(format!("Python {} ({}): {error:#}", self.interpreter.name, describe(self.interpreter)))
     }
@@ -132,6 +141,7 @@ impl Found {
             "origin": describe(self.interpreter),
             "path": self.path,
             "release": self.says.as_ref().ok(),
+            "unless": self.interpreter.unless,
             "problem": self.says.as_ref().err().map(|error| format!("{error:#}")),
         })
     }
@@ -143,7 +153,8 @@ fn describe(interpreter: &Interpreter) -> String {
         Origin::Pyenv { release } => format!("pyenv's {release} with a shared libpython"),
         Origin::Packages { suite, packages } => format!("{} of Debian {suite}", packages.join(", ")),
         Origin::Source { suite, configure } => {
-            format!("python{} of Debian {suite} built with {}", interpreter.version, configure.join(" "))
+            let with: String = configure.iter().map(|argument| format!(" {argument}")).collect();
+            format!("./configure{with} of Debian {suite}'s source of python{}", interpreter.version)
         }
     }
 }

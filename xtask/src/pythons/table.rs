@@ -14,6 +14,8 @@ pub struct Interpreter {
     pub program: &'static str,
     /// Where it comes from.
     pub origin: Origin,
+    /// Why it can't be had on every machine, if so: where it is missing, this is told, and it is no error.
+    pub unless: Option<&'static str>,
 }
 
 /// What makes a build differ from others of its version. x86-64, glibc and dynamic where nothing else is said.
@@ -60,8 +62,25 @@ pub enum Origin {
 }
 
 const fn pyenv(version: &'static str, program: &'static str, release: &'static str) -> Interpreter {
-    Interpreter { name: version, version, kind: Kind::Release, program, origin: Origin::Pyenv { release } }
+    Interpreter {
+        name: version,
+        version,
+        kind: Kind::Release,
+        program,
+        origin: Origin::Pyenv { release },
+        unless: None,
+    }
 }
+
+/// Debian has no package of these.
+const SOURCE: Option<&str> = Some(
+    "Debian has no package of it, and not every mirror has the source of this suite's Python: CPython's own, put into \
+     the cache's `sources`, is taken too",
+);
+const CLANG: Option<&str> = Some(
+    "it takes clang 19, which Debian has from trixie on, and the source of 3.14, which not every mirror has: CPython's \
+     own, put into the cache's `sources`, is taken too",
+);
 
 /// All of them; releases first, by version.
 pub const INTERPRETERS: &[Interpreter] = &[
@@ -80,6 +99,7 @@ pub const INTERPRETERS: &[Interpreter] = &[
         kind: Kind::Release,
         program: "python3.14",
         origin: Origin::Packages { suite: "forky", packages: &["python3.14"] },
+        unless: None,
     },
     Interpreter {
         name: "3.15",
@@ -87,6 +107,7 @@ pub const INTERPRETERS: &[Interpreter] = &[
         kind: Kind::Release,
         program: "python3.15",
         origin: Origin::Packages { suite: "forky", packages: &["python3.15"] },
+        unless: None,
     },
     Interpreter {
         name: "3.9-debian",
@@ -94,6 +115,7 @@ pub const INTERPRETERS: &[Interpreter] = &[
         kind: Kind::Debian,
         program: "python3.9",
         origin: Origin::Packages { suite: "bullseye", packages: &["python3.9"] },
+        unless: None,
     },
     Interpreter {
         name: "3.11-debian",
@@ -101,6 +123,7 @@ pub const INTERPRETERS: &[Interpreter] = &[
         kind: Kind::Debian,
         program: "python3.11",
         origin: Origin::Packages { suite: "bookworm", packages: &["python3.11"] },
+        unless: None,
     },
     Interpreter {
         name: "3.11-dbg",
@@ -108,5 +131,54 @@ pub const INTERPRETERS: &[Interpreter] = &[
         kind: Kind::Debug,
         program: "python3.11d",
         origin: Origin::Packages { suite: "bookworm", packages: &["python3.11-dbg"] },
+        unless: None,
+    },
+    Interpreter {
+        name: "3.13t",
+        version: "3.13",
+        kind: Kind::FreeThreaded,
+        program: "python3.13t",
+        origin: Origin::Source { suite: "trixie", configure: &["--disable-gil"] },
+        unless: None,
+    },
+    Interpreter {
+        name: "3.11-static",
+        version: "3.11",
+        kind: Kind::Static,
+        program: "python3.11",
+        origin: Origin::Source { suite: "bookworm", configure: &[] },
+        unless: None,
+    },
+    Interpreter {
+        name: "3.13-musl",
+        version: "3.13",
+        kind: Kind::Musl,
+        program: "python3.13",
+        origin: Origin::Source { suite: "trixie", configure: &["OPT=-DNDEBUG -fwrapv -O2"] },
+        unless: None,
+    },
+    Interpreter {
+        name: "3.14t",
+        version: "3.14",
+        kind: Kind::FreeThreaded,
+        program: "python3.14t",
+        origin: Origin::Source { suite: "forky", configure: &["--disable-gil"] },
+        unless: SOURCE,
+    },
+    Interpreter {
+        name: "3.15t",
+        version: "3.15",
+        kind: Kind::FreeThreaded,
+        program: "python3.15t",
+        origin: Origin::Source { suite: "forky", configure: &["--disable-gil"] },
+        unless: SOURCE,
+    },
+    Interpreter {
+        name: "3.14-tailcall",
+        version: "3.14",
+        kind: Kind::TailCall,
+        program: "python3.14",
+        origin: Origin::Source { suite: "forky", configure: &["--with-tail-call-interp", "CC=clang-19"] },
+        unless: CLANG,
     },
 ];
