@@ -15,7 +15,8 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// apt for one suite.
 pub struct Apt {
     folder: PathBuf,
-    options: Vec<String>,
+    /// Read after the machine's own: what it says counts.
+    settings: PathBuf,
 }
 
 impl Apt {
@@ -33,30 +34,29 @@ impl Apt {
         let line = format!("{kind} [signed-by={KEYRING}] {} {suite} main\n", mirror(folder)?);
         fs::write(&sources, line).with_context(|| format!("can't write {}", sources.display()))?;
         let at = folder.display();
-        let options = vec![
-            format!("Dir::Etc::SourceList={}", sources.display()),
-            "Dir::Etc::SourceParts=-".into(),
-            "Dir::Etc::PreferencesParts=-".into(),
-            format!("Dir::State={at}/state"),
-            format!("Dir::State::Status={at}/state/status"),
-            format!("Dir::Cache={at}/cache"),
-            // Else apt takes the rights of a user who can't write here.
-            "APT::Sandbox::User=".into(),
-            "Acquire::Languages=none".into(),
-            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
-        ];
-        let apt = Apt { folder: folder.to_owned(), options };
+        let settings = folder.join("apt.conf");
+        let text = format!(
+            "Dir::Etc::SourceList \"{at}/sources.list\";\n\
+             Dir::Etc::SourceParts \"-\";\n\
+             Dir::Etc::PreferencesParts \"-\";\n\
+             Dir::State \"{at}/state\";\n\
+             Dir::State::Status \"{at}/state/status\";\n\
+             Dir::Cache \"{at}/cache\";\n\
+             // Else apt takes the rights of a user who can't write here.\n\
+             APT::Sandbox::User \"\";\n\
+             Acquire::Languages \"none\";\n\
+             Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n"
+        );
+        fs::write(&settings, text).with_context(|| format!("can't write {}", settings.display()))?;
+        let apt = Apt { folder: folder.to_owned(), settings };
         workspace::run(&mut apt.command(folder, "apt-get", &["update", "--quiet=2"]))?;
         Ok(apt)
     }
 
     /// An apt command that runs in `at`.
     fn command(&self, at: &Path, program: &str, arguments: &[&str]) -> Command {
-        let mut command = workspace::command(at, program, &[]);
-        for option in &self.options {
-            command.args(["-o", option]);
-        }
-        command.args(arguments).env("LC_ALL", "C");
+        let mut command = workspace::command(at, program, &["--config-file"]);
+        command.arg(&self.settings).args(arguments).env("LC_ALL", "C");
         command
     }
 

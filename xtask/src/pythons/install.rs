@@ -14,20 +14,17 @@ use super::{debian, describe, pyenv};
 use crate::apt::Apt;
 use crate::workspace;
 
-/// Brings each of these that is missing. One that can't be had does not keep the others from being brought.
-///
-/// Answers what failed and why.
+/// Brings each of these that is missing, and says which can't be brought and why: that keeps no other from it.
 ///
 /// # Errors
 /// If nothing can be brought here at all.
-pub fn missing(root: &Path, places: &Places, wanted: &[&Interpreter]) -> Result<Vec<String>> {
+pub fn missing(root: &Path, places: &Places, wanted: &[&Interpreter]) -> Result<()> {
     let missing: Vec<_> = wanted.iter().filter(|wanted| places.find(wanted).is_none()).collect();
     if missing.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     workspace::run(&mut workspace::command(root, "./bootstrap", &["pythons"]))?;
     let mut workshop = Workshop::open(root, places)?;
-    let mut failures = Vec::new();
     for (at, interpreter) in missing.iter().enumerate() {
         let number = format!("[{}/{}]", at + 1, missing.len());
         println!("{number} Python {}: {}", interpreter.name, describe(interpreter));
@@ -37,18 +34,11 @@ pub fn missing(root: &Path, places: &Places, wanted: &[&Interpreter]) -> Result<
         match result {
             Ok(()) => println!("{number} Python {}: done in {seconds:.1} s", interpreter.name),
             Err(error) => {
-                let name = interpreter.name;
-                if interpreter.unless.is_some() {
-                    println!("{number} Python {name}: can't be had here ({seconds:.1} s): {error:#}");
-                    continue;
-                }
-                println!("{number} Python {name}: FAILED after {seconds:.1} s");
-                failures.push(format!("bringing {}: {error:#}", interpreter.name));
+                println!("{number} Python {}: FAILED after {seconds:.1} s: {error:#}", interpreter.name)
             }
         }
     }
-    workshop.close()?;
-    Ok(failures)
+    workshop.close()
 }
 
 /// Where interpreters are put together, on the file system of the cache. One process at a time is in there.
@@ -66,7 +56,10 @@ impl<'a> Workshop<'a> {
         let cache = &places.cache;
         fs::create_dir_all(cache).with_context(|| format!("can't make {}", cache.display()))?;
         let lock = fs::File::create(cache.join(".lock"))?;
-        lock.lock()?;
+        if lock.try_lock().is_err() {
+            println!("waiting for another process that brings interpreters to {}", cache.display());
+            lock.lock()?;
+        }
         let folder = cache.join(".work");
         clear(&folder)?;
         Ok(Workshop { root, places, folder, apts: HashMap::new(), _lock: lock })
@@ -114,7 +107,8 @@ impl<'a> Workshop<'a> {
         let to = self.folder.join(format!("source-{version}-{suite}"));
         let apt = self.apt(suite, "deb-src")?;
         apt.download_source(&format!("python{version}"), &to).with_context(|| {
-            format!("hint: put Python-{version}.N.tar.xz, CPython's own source, into {}", sources.display())
+            let sources = sources.display();
+            format!("no source from Debian {suite} (CPython's own Python-{version}.N.tar.xz in {sources} would do)")
         })
     }
 

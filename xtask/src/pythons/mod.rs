@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long)]
     install: bool,
     /// Print as JSON: an array of objects; what is missing has a null path
-    #[arg(long)]
+    #[arg(long, conflicts_with = "install")]
     json: bool,
 }
 
@@ -42,7 +42,9 @@ pub fn run(args: &Args) -> Result<()> {
     let root = workspace::root()?;
     let wanted = wanted(&args.names)?;
     let places = Places::new()?;
-    let failures = if args.install { install::missing(&root, &places, &wanted)? } else { Vec::new() };
+    if args.install {
+        install::missing(&root, &places, &wanted)?;
+    }
     let found: Vec<Found> = wanted.iter().map(|interpreter| look(&root, &places, interpreter)).collect();
     if args.json {
         let array: Vec<_> = found.iter().map(Found::json).collect();
@@ -50,13 +52,18 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         found.iter().for_each(Found::print);
     }
-    let unusable: Vec<String> = found.iter().filter_map(Found::problem).collect();
+    // One that can't be had everywhere may be missing, unless it is asked for.
+    let counts =
+        |found: &&Found| found.path.is_some() || found.interpreter.unless.is_none() || !args.names.is_empty();
+    let unusable: Vec<String> = found.iter().filter(counts).filter_map(Found::problem).collect();
     if unusable.is_empty() {
         return Ok(());
     }
-    let told: String = failures.iter().map(|failure| format!("\n{failure}")).collect();
-    let hint = if args.install { "" } else { "\n`cargo xtask pythons --install` brings what is missing" };
-    bail!("{}{told}{hint}", unusable.join("\n"))
+    let hint = match args.install {
+        true => "why is said above",
+        false => "`cargo xtask pythons --install` brings what is missing",
+    };
+    bail!("{}\n{hint}", unusable.join("\n"))
 }
 
 /// The step of CI: all interpreters, brought where that is allowed.
@@ -124,11 +131,8 @@ impl Found {
         println!("{:<14} {says:<16} {path}", self.interpreter.name);
     }
 
-    /// Why it can't be used. It is none that an interpreter is missing which can't be had everywhere.
+    /// Why it can't be used.
     fn problem(&self) -> Option<String> {
-        if self.path.is_none() && self.interpreter.unless.is_some() {
-            return None;
-        }
         let error = self.says.as_ref().err()?;
         Some(format!("Python {} ({}): {error:#}", self.interpreter.name, describe(self.interpreter)))
     }

@@ -126,11 +126,27 @@ pub const INTERPRETERS: &[Interpreter] = &[
         unless: None,
     },
     Interpreter {
+        name: "3.13-debian",
+        version: "3.13",
+        kind: Kind::Debian,
+        program: "python3.13",
+        origin: Origin::Packages { suite: "trixie", packages: &["python3.13"] },
+        unless: None,
+    },
+    Interpreter {
         name: "3.11-dbg",
         version: "3.11",
         kind: Kind::Debug,
         program: "python3.11d",
         origin: Origin::Packages { suite: "bookworm", packages: &["python3.11-dbg"] },
+        unless: None,
+    },
+    Interpreter {
+        name: "3.14-dbg",
+        version: "3.14",
+        kind: Kind::Debug,
+        program: "python3.14d",
+        origin: Origin::Packages { suite: "forky", packages: &["python3.14-dbg"] },
         unless: None,
     },
     Interpreter {
