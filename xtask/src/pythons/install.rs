@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 
 use super::places::Places;
 use super::source::{self, Build};
+use super::spent::Step;
 use super::table::{Interpreter, Kind, Origin};
 use super::{debian, describe, pyenv};
 use crate::apt::Apt;
@@ -28,14 +28,12 @@ pub fn missing(root: &Path, places: &Places, wanted: &[&Interpreter]) -> Result<
     for (at, interpreter) in missing.iter().enumerate() {
         let number = format!("[{}/{}]", at + 1, missing.len());
         println!("{number} Python {}: {}", interpreter.name, describe(interpreter));
-        let start = Instant::now();
+        let step = Step::begin()?;
         let result = workshop.bring(interpreter);
-        let seconds = start.elapsed().as_secs_f64();
+        let (name, spent) = (interpreter.name, step.spent()?);
         match result {
-            Ok(()) => println!("{number} Python {}: done in {seconds:.1} s", interpreter.name),
-            Err(error) => {
-                println!("{number} Python {}: FAILED after {seconds:.1} s: {error:#}", interpreter.name)
-            }
+            Ok(()) => println!("{number} Python {name}: done in {spent}"),
+            Err(error) => println!("{number} Python {name}: FAILED after {spent}: {error:#}"),
         }
     }
     workshop.close()

@@ -5,6 +5,7 @@ mod install;
 mod places;
 mod pyenv;
 mod source;
+mod spent;
 mod table;
 
 use std::path::{Path, PathBuf};

@@ -5,10 +5,10 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use super::spent::Step;
 use crate::workspace;
 
 /// Of every build: no tests of CPython's own, no pip, and none of the slow extension modules that Python does without.
@@ -91,13 +91,13 @@ impl Build<'_> {
 
     /// Runs one step and says how long it took.
     fn step(&self, name: &str, command: &mut Command) -> Result<()> {
-        let start = Instant::now();
+        let step = Step::begin()?;
         print!("    {name}");
         std::io::stdout().flush()?;
         let log = fs::OpenOptions::new().append(true).open(self.log)?;
         let status = command.stdout(log.try_clone()?).stderr(log).status();
         let status = status.with_context(|| format!("can't run {name}"))?;
-        println!(": {:.1} s", start.elapsed().as_secs_f64());
+        println!(": {}", step.spent()?);
         if !status.success() {
             let said = fs::read_to_string(self.log).unwrap_or_default();
             let lines: Vec<&str> = said.lines().collect();

@@ -162,7 +162,7 @@ pub const INTERPRETERS: &[Interpreter] = &[
         version: "3.11",
         kind: Kind::Static,
         program: "python3.11",
-        origin: Origin::Source { suite: "bookworm", configure: &[] },
+        origin: Origin::Source { suite: "bookworm", configure: &["CFLAGS=-g0"] },
         unless: None,
     },
     Interpreter {
@@ -170,7 +170,7 @@ pub const INTERPRETERS: &[Interpreter] = &[
         version: "3.13",
         kind: Kind::Musl,
         program: "python3.13",
-        origin: Origin::Source { suite: "trixie", configure: &["OPT=-DNDEBUG -fwrapv -O2"] },
+        origin: Origin::Source { suite: "trixie", configure: &["OPT=-DNDEBUG -fwrapv -O2", "CFLAGS=-g0"] },
         unless: None,
     },
     Interpreter {
