@@ -25,7 +25,7 @@ impl Apt {
     /// # Errors
     /// If the suite's lists can't be had.
     pub fn new(folder: &Path, suite: &str, kind: &str) -> Result<Apt> {
-        for inner in ["state/lists/partial", "cache/archives/partial"] {
+        for inner in ["state/lists/partial", "cache/archives/partial", "none"] {
             fs::create_dir_all(folder.join(inner))?;
         }
         // Nothing counts as installed: whatever a package depends on is downloaded with it.
@@ -37,8 +37,8 @@ impl Apt {
         let settings = folder.join("apt.conf");
         let text = format!(
             "Dir::Etc::SourceList \"{at}/sources.list\";\n\
-             Dir::Etc::SourceParts \"-\";\n\
-             Dir::Etc::PreferencesParts \"-\";\n\
+             Dir::Etc::SourceParts \"{at}/none\";\n\
+             Dir::Etc::PreferencesParts \"{at}/none\";\n\
              Dir::State \"{at}/state\";\n\
              Dir::State::Status \"{at}/state/status\";\n\
              Dir::Cache \"{at}/cache\";\n\

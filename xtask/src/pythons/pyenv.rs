@@ -19,7 +19,5 @@ pub fn build(root: &Path, pyenv: &Path, release: &str) -> Result<()> {
     }
     // The old release that the table names may have been passed over for its libpython: it is built anew.
     let mut build = workspace::command(root, &program, &["install", "--force", release]);
-    workspace::run(
-        build.env("PYENV_ROOT", pyenv).env("PYTHON_CONFIGURE_OPTS", "--enable-shared --without-ensurepip"),
-    )
+    workspace::run(build.env("PYENV_ROOT", pyenv).env("PYTHON_CONFIGURE_OPTS", "--enable-shared"))
 }

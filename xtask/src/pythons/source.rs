@@ -45,7 +45,7 @@ pub struct Build<'a> {
     pub musl: bool,
     /// The executable to strip of its symbols, by its name in `bin`.
     pub strip: Option<&'a str>,
-    /// Where what `configure` and `make` say is written.
+    /// Where what `configure` and `make` say is written; it stays if a step fails.
     pub log: &'a Path,
 }
 
@@ -86,6 +86,7 @@ impl Build<'_> {
         if let Some(program) = self.strip {
             workspace::run(workspace::command(to, "strip", &[]).arg(to.join("bin").join(program)))?;
         }
+        fs::remove_file(self.log)?;
         Ok(())
     }
 
