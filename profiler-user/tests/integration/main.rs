@@ -3,6 +3,7 @@
 
 mod accounting;
 mod bad_input;
+mod builds;
 mod dashboards;
 mod depth;
 mod detection;
