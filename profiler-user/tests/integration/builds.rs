@@ -38,7 +38,7 @@ fn builds_with_libpython_inside_are_read() {
         let (memory, interpreter) = (target.memory(), target.interpreter());
         assert!(target.codes.len() >= 7, "{name}");
         for said in &target.codes {
-            let fingerprint = fingerprint(&memory, &interpreter.layout, said.address);
+            let fingerprint = fingerprint(&memory, &interpreter.objects, said.address);
             let code = Code::read(&memory, &interpreter.objects, said.address, fingerprint)
                 .unwrap_or_else(|error| panic!("{name}: {}: {error}", said.name));
             assert_eq!(code.first_line, said.first_line, "{name}: {}", said.name);
