@@ -17,6 +17,7 @@ mod program;
 mod pythons;
 mod races;
 mod running;
+mod samples;
 mod service;
 mod shares;
 mod target;
