@@ -6,6 +6,7 @@ mod demo;
 mod ebpf;
 mod pythons;
 mod tidy;
+mod truth;
 mod vm;
 mod workspace;
 
@@ -38,6 +39,8 @@ enum Task {
     },
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
+    /// Compares firetower's stacks with what programs know of their own: how often they are exactly right
+    Truth(truth::Args),
     /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
     Vm {
         /// Kernels to boot: 5.10, 6.1, 6.12, newest [default: all]
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
         Task::Bench(args) => bench::run(&args),
+        Task::Truth(args) => truth::run(&args),
         Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),
     };
