@@ -27,7 +27,7 @@ use crate::symbolize::Symbolizer;
 pub use accounts::{Accounts, ProcessAccount};
 use processes::{State, Table};
 pub use publish::Publisher;
-use series::{SeriesCache, thread_name};
+use series::SeriesCache;
 
 /// Stacks known to the kernel side and the agent; past this all of them are sent anew. Below the kernel map's size, so
 /// that it never fills.
@@ -275,7 +275,7 @@ impl Agent {
         self.accounts.sample(pid, reason, weight);
         if let Some(observer) = &mut self.observer {
             let (time, tid, cpu) = (sample.time, Tid(sample.tid), sample.cpu);
-            let (thread, stacks) = (&*thread_name(&sample.comm), aggregate.stacks());
+            let (thread, stacks) = (&*series::thread_name(&sample.comm), aggregate.stacks());
             observer(&Sample { time, unix, pid, tid, thread, cpu, weight, stacks, stack, reason });
         }
     }
