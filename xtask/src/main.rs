@@ -7,6 +7,7 @@ mod demo;
 mod ebpf;
 mod pythons;
 mod tidy;
+mod truth;
 mod vm;
 mod workspace;
 
@@ -35,6 +36,8 @@ enum Task {
     Pythons(pythons::Args),
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
+    /// Compares firetower's stacks with what programs know of their own: how often they are exactly right
+    Truth(truth::Args),
     /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
     Vm {
         /// Kernels to boot: 5.10, 6.1, 6.12, newest [default: all]
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Pythons(args) => pythons::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Truth(args) => truth::run(&args),
         Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),
     };

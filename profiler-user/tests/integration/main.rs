@@ -20,6 +20,7 @@ mod pythons;
 mod races;
 mod reused;
 mod running;
+mod samples;
 mod service;
 mod shares;
 mod subinterpreters;
