@@ -107,6 +107,12 @@ fn is_alive(object: &[u8], objects: &Objects) -> bool {
     count.is_some_and(|count| (1..=u64::from(u32::MAX)).contains(&u64::from_ne_bytes(*count)))
 }
 
+/// The fingerprint of the code object at `address`, as the kernel side takes it.
+pub fn fingerprint(memory: &dyn Memory, objects: &Objects, address: u64) -> Result<u32, MemoryError> {
+    let size = u64::from(objects.code.fingerprint) + FINGERPRINT_BYTES as u64;
+    Ok(fingerprint_of(&memory.read_bytes(address, size, size)?, objects))
+}
+
 /// The fingerprint of a code object, given its bytes from the start to where the fingerprint's end.
 fn fingerprint_of(object: &[u8], objects: &Objects) -> u32 {
     let mut words = [0; FINGERPRINT_BYTES / 8];

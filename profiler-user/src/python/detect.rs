@@ -162,7 +162,7 @@ fn attach(
     let head = runtime.wrapping_add(layout.runtime_interpreters_head.into());
     memory.read_u64(head).map_err(|error| Obstacle::memory("the list of interpreters", error))?;
     let file = mapping.path.clone();
-    Ok(Outcome::Python(Box::new(Interpreter { version, file, runtime, layout, objects })))
+    Ok(Outcome::Python(Box::new(Interpreter { version, file, runtime, current_tstate: 0, layout, objects })))
 }
 
 /// What to add to an address in the file to get the address in the process.

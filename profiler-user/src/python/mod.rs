@@ -16,8 +16,10 @@ pub mod code;
 mod debug_offsets;
 pub mod detect;
 mod file;
+pub mod frames;
 pub mod line_table;
 pub mod objects;
+pub mod threads;
 pub mod versions;
 
 /// The interpreter of one process.
@@ -29,6 +31,9 @@ pub struct Interpreter {
     pub file: PathBuf,
     /// Address in the process of `_PyRuntime`, or of `interp_head` where there is no runtime structure.
     pub runtime: u64,
+    /// Address in the process of the pointer to the thread state that holds the GIL, where all interpreters share one;
+    /// 0 where there is no such pointer.
+    pub current_tstate: u64,
     /// Facts for the kernel side; they have passed [`PyLayout::validate`].
     pub layout: PyLayout,
     /// Facts for reading code objects.

@@ -14,6 +14,10 @@ use super::debug_offsets::{DebugOffsets, SelfDescribed};
 use super::line_table::Format;
 use super::objects::{BytesFields, CodeFields, Objects, Text, UnicodeFields};
 
+mod threads;
+
+pub use threads::thread_facts;
+
 /// A CPython version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PythonVersion {
