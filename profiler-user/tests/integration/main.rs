@@ -7,6 +7,7 @@ mod dashboards;
 mod depth;
 mod detection;
 mod doctor;
+mod dump;
 mod folded;
 mod forks;
 mod hostile;
