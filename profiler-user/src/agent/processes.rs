@@ -67,6 +67,7 @@ impl Process {
         match &self.state {
             State::Python(interpreter) => ProcessFacts {
                 runtime: interpreter.runtime,
+                current_tstate: interpreter.current_tstate,
                 layout: interpreter.layout.with_tstate_size(),
                 ..base
             },

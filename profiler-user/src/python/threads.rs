@@ -37,8 +37,6 @@ pub struct ThreadFacts {
     pub interp: At,
     /// `PyThreadState.native_thread_id`, an `unsigned long`, where there is one.
     pub native_thread_id: Option<At>,
-    /// `PyInterpreterState.id`, an `int64_t`, where there is one.
-    pub interp_id: Option<At>,
     /// How to tell which thread state holds a GIL.
     pub gil: GilFacts,
 }
@@ -159,7 +157,7 @@ impl ThreadFacts {
         Ok(Offsets {
             interp: offset(self.interp)?,
             native_thread_id: self.native_thread_id.map(offset).transpose()?,
-            interp_id: self.interp_id.map(offset).transpose()?,
+            interp_id: interpreter.interp_id.map(u64::from),
             gil,
         })
     }

@@ -95,7 +95,9 @@ fn idle_threads_and_the_one_that_holds_the_gil() {
                 assert_eq!((known.state, thread.gil), ('R', Holds::Yes), "Python {minor}");
                 assert_eq!(stack.len(), 2, "Python {minor}: {stack:#?}");
             } else {
-                program.check_below(&stack).unwrap_or_else(|error| panic!("Python {minor}: {error}: {stack:#?}"));
+                program
+                    .check_below(&stack)
+                    .unwrap_or_else(|error| panic!("Python {minor}: {error}: {stack:#?}"));
                 assert_eq!((known.state, thread.gil), ('S', Holds::No), "Python {minor}: {name}");
                 assert_eq!(&*known.name, name, "Python {minor}");
                 assert_eq!(stack.len(), if name == "deep" { 1501 } else { 1 }, "Python {minor}: {name}");
@@ -126,7 +128,9 @@ fn a_stack_without_an_end_is_cut_at_its_root() {
         };
         assert!(frames.truncated && frames.frames.len() == MOST_FRAMES, "Python {minor}");
         let stack = seen(&frames.frames);
-        Program::of("waits.py", &minor).check_below(&stack).unwrap_or_else(|error| panic!("{minor}: {error}"));
+        Program::of("waits.py", &minor)
+            .check_below(&stack)
+            .unwrap_or_else(|error| panic!("{minor}: {error}"));
     }
 }
 
@@ -210,7 +214,8 @@ fn a_thread_in_two_interpreters_has_a_stack_in_each() {
         let line = process.line().expect("a thread");
         let tid: u32 = line.trim_start_matches("THREAD ").parse().expect("an id");
         let within = |thread: &&Thread| {
-            thread.interpreter != 0 && matches!(&thread.stack, Stack::Exact(frames) if frames.frames.len() == 2)
+            thread.interpreter != 0
+                && matches!(&thread.stack, Stack::Exact(frames) if frames.frames.len() == 2)
         };
         let dump = wait_for(&format!("its sleep in Python {minor}"), || {
             let dump = dump::take(process.pid()).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
@@ -219,8 +224,10 @@ fn a_thread_in_two_interpreters_has_a_stack_in_each() {
         assert_eq!(dump.threads.len(), 3, "Python {minor}: {:#?}", dump.threads);
         let other = dump.threads.iter().find(within).expect("it was there");
         assert_eq!(other.task.as_ref().map(|known| known.tid.0), Some(tid), "Python {minor}");
-        let functions: Vec<String> =
-            stack_of(other, &minor).iter().map(|frame| format!("{}:{}", frame.function, frame.line)).collect();
+        let functions: Vec<String> = stack_of(other, &minor)
+            .iter()
+            .map(|frame| format!("{}:{}", frame.function, frame.line))
+            .collect();
         assert_eq!(functions, ["<module>:5", "within:4"], "Python {minor}");
         let main = dump.threads.iter().find(|thread| {
             thread.interpreter == 0 && thread.task.as_ref().is_some_and(|known| known.tid.0 == tid)

@@ -62,7 +62,7 @@ pub fn unhex(text: &str) -> Vec<u8> {
 fn format_of(minor: &str) -> Format {
     let release = RELEASES.iter().find(|release| format!("{}.{}", release.major, release.minor) == minor);
     match &release.expect("supported").facts {
-        Facts::Fixed { objects, .. } => objects.line_table,
+        Facts::Fixed { build, .. } => build.objects.line_table,
         Facts::SelfDescribed(facts) => facts.objects.line_table,
     }
 }
@@ -98,8 +98,12 @@ fn every_instruction_of_the_standard_library_has_the_interpreters_own_line() {
 }
 
 fn any_table() -> impl Strategy<Value = LineTable> {
-    let format =
-        prop_oneof![Just(Format::LnotabUnsigned), Just(Format::LnotabSigned), Just(Format::Locations)];
+    let format = prop_oneof![
+        Just(Format::LnotabUnsigned),
+        Just(Format::LnotabSigned),
+        Just(Format::Linetable),
+        Just(Format::Locations),
+    ];
     (format, any::<i32>(), proptest::collection::vec(any::<u8>(), 0..600))
         .prop_map(|(format, first_line, bytes)| LineTable { format, first_line, bytes: bytes.into() })
 }

@@ -15,10 +15,10 @@ pub fn thread_facts(version: PythonVersion) -> Option<&'static ThreadFacts> {
 const ROWS: &[(u8, u8, ThreadFacts)] = &[
     (2, 7, ThreadFacts { interp: At::Here(8), ..SHARED_GIL }),
     (3, 6, SHARED_GIL),
-    (3, 7, ThreadFacts { interp_id: Some(At::Here(16)), ..SHARED_GIL }),
-    (3, 8, ThreadFacts { interp_id: Some(At::Here(16)), ..SHARED_GIL }),
-    (3, 9, ThreadFacts { interp_id: Some(At::Here(24)), ..SHARED_GIL }),
-    (3, 10, ThreadFacts { interp_id: Some(At::Here(24)), ..SHARED_GIL }),
+    (3, 7, SHARED_GIL),
+    (3, 8, SHARED_GIL),
+    (3, 9, SHARED_GIL),
+    (3, 10, SHARED_GIL),
     (3, 11, FACTS_3_11),
     (3, 12, FACTS_3_12),
     (3, 13, FACTS_3_13),
@@ -28,15 +28,13 @@ const ROWS: &[(u8, u8, ThreadFacts)] = &[
 
 /// One GIL for all interpreters (to 3.11).
 const SHARED_GIL: ThreadFacts =
-    ThreadFacts { interp: At::Here(16), native_thread_id: None, interp_id: None, gil: GilFacts::Shared };
+    ThreadFacts { interp: At::Here(16), native_thread_id: None, gil: GilFacts::Shared };
 
-const FACTS_3_11: ThreadFacts =
-    ThreadFacts { native_thread_id: Some(At::Here(160)), interp_id: Some(At::Here(48)), ..SHARED_GIL };
+const FACTS_3_11: ThreadFacts = ThreadFacts { native_thread_id: Some(At::Here(160)), ..SHARED_GIL };
 
 const FACTS_3_12: ThreadFacts = ThreadFacts {
     interp: At::Here(16),
     native_thread_id: Some(At::Here(144)),
-    interp_id: Some(At::Here(8)),
     gil: GilFacts::OfInterpreter {
         interp_gil: At::Here(384),
         locked: At::Here(16),
@@ -48,7 +46,6 @@ const FACTS_3_12: ThreadFacts = ThreadFacts {
 const FACTS_3_13: ThreadFacts = ThreadFacts {
     interp: At::Said(176),
     native_thread_id: Some(At::Said(200)),
-    interp_id: Some(At::Said(56)),
     gil: GilFacts::OfInterpreter {
         interp_gil: At::Said(112),
         locked: At::SaidFrom(136, 120),
@@ -60,7 +57,6 @@ const FACTS_3_13: ThreadFacts = ThreadFacts {
 const FACTS_3_14: ThreadFacts = ThreadFacts {
     interp: At::Said(200),
     native_thread_id: Some(At::Said(224)),
-    interp_id: Some(At::Said(56)),
     gil: GilFacts::OfInterpreter {
         interp_gil: At::Said(120),
         locked: At::SaidFrom(144, 128),
