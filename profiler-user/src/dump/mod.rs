@@ -160,6 +160,12 @@ impl DumpError {
 /// # Errors
 /// If it runs no Python that can be read, or exits meanwhile.
 pub fn take(pid: Pid) -> Result<Dump, DumpError> {
+    let started = identity::started(pid);
+    // What a process is about to lose at its exit can fail in many ways, all of which mean the same.
+    take_running(pid).map_err(|error| if identity::started(pid) == started { error } else { DumpError::Gone })
+}
+
+fn take_running(pid: Pid) -> Result<Dump, DumpError> {
     let memory = LiveMemory::new(pid);
     let executable = readable(pid, &memory)?;
     let interpreter = match Recogniser::default().examine(pid, &memory) {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::process::Command;
 
-use firetower::dump::{self, Dump, Stack, Thread};
-use firetower::model::{Frame, FrameKind};
+use firetower::dump::{self, Dump, Stack, Thread, Why};
+use firetower::model::{Frame, FrameKind, Reason};
 use firetower::python::frames::MOST_FRAMES;
 use firetower::python::threads::Holds;
 
@@ -157,10 +157,12 @@ fn never_impossible(minor: &str) {
             exact += 1;
             *functions.entry(stack.last().map(|frame| frame.function.clone())).or_insert(0) += 1;
         } else {
+            // It always runs some function.
+            let none = Stack::Missing(Why::Reason(Reason::NoPythonFrame));
+            assert_ne!(thread.stack, none, "Python {minor}");
             other.push(thread.stack.clone());
         }
     }
-    eprintln!("Python {minor}: {exact} exact of {DUMPS}, {} functions, others: {other:?}", functions.len());
     assert!(exact * 10 >= DUMPS * 9, "Python {minor}: {exact} exact, others: {other:#?}");
     assert!(functions.len() >= 8, "Python {minor}: seen at their leaf: {functions:?}");
 }

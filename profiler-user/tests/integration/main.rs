@@ -8,6 +8,8 @@ mod depth;
 mod detection;
 mod doctor;
 mod dump;
+mod dump_command;
+mod dump_hostile;
 mod folded;
 mod forks;
 mod hostile;
