@@ -6,3 +6,7 @@
 pub mod identity;
 pub mod maps;
 pub mod memory;
+pub mod pages;
+pub mod pthread;
+pub mod still;
+pub mod tasks;

@@ -150,14 +150,11 @@ pub fn check(root: &Path) -> Result<()> {
 
 /// Every Python of the machine's that `cargo xtask pythons` knows. The one place that knows how it is asked.
 fn interpreters(root: &Path) -> Result<Vec<Interpreter>> {
-    let pyenv = pythons::pyenv_root()?;
-    let find = |name: &str| {
-        let path = pythons::find(&pyenv, name);
-        let path =
-            path.with_context(|| format!("there is no Python {name}: `cargo xtask pythons` says why"))?;
-        Interpreter::ask(root, name, "shared", path)
-    };
-    pythons::WANTED.iter().map(|(name, _)| find(name)).collect()
+    let present = pythons::present()?;
+    present
+        .into_iter()
+        .map(|(known, path)| Interpreter::ask(root, known.name, known.kind.label(), path))
+        .collect()
 }
 
 impl Interpreter {
