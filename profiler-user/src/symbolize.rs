@@ -12,7 +12,7 @@ use crate::capture::StackDefinition;
 use crate::merge;
 use crate::model::{Frame, FrameKind, Pid, Reason};
 use crate::native::kallsyms::Kallsyms;
-use crate::process::memory::LiveMemory;
+use crate::process::memory::Memory;
 use crate::python::Interpreter;
 use crate::python::code::Code;
 
@@ -46,13 +46,19 @@ impl Symbolizer {
     }
 
     /// Names every frame of a stack of this process, reading code objects that were not seen before from its memory.
-    pub fn symbolize(&mut self, pid: Pid, interpreter: &Interpreter, stack: &StackDefinition) -> Symbolized {
+    pub fn symbolize(
+        &mut self,
+        pid: Pid,
+        memory: &dyn Memory,
+        interpreter: &Interpreter,
+        stack: &StackDefinition,
+    ) -> Symbolized {
         let mut reason = None;
         let python = stack
             .python
             .iter()
             .filter_map(|raw| {
-                self.python_frame(pid, interpreter, raw).unwrap_or_else(|why| {
+                self.python_frame(pid, memory, interpreter, raw).unwrap_or_else(|why| {
                     reason.get_or_insert(why);
                     *self.failures.entry(why).or_default() += 1;
                     Some(Frame::unknown(why))
@@ -82,6 +88,7 @@ impl Symbolizer {
     fn python_frame(
         &mut self,
         pid: Pid,
+        memory: &dyn Memory,
         interpreter: &Interpreter,
         raw: &RawFrame,
     ) -> Result<Option<Frame>, Reason> {
@@ -90,12 +97,12 @@ impl Symbolizer {
         let code = match codes.get(&key) {
             Some(code) => code,
             None => {
-                let code =
-                    Code::read(&LiveMemory::new(pid), &interpreter.objects, raw.code(), raw.fingerprint)
-                        .map_err(|error| {
-                            tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());
-                            error.reason()
-                        })?;
+                let code = Code::read(memory, &interpreter.objects, raw.code(), raw.fingerprint).map_err(
+                    |error| {
+                        tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());
+                        error.reason()
+                    },
+                )?;
                 if codes.len() >= MAX_CODES {
                     codes.clear();
                 }

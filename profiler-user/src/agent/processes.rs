@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::{Pid, Reason};
 use crate::process::identity;
-use crate::process::memory::LiveMemory;
+use crate::process::live::LiveProcess;
 use crate::python::Interpreter;
 use crate::python::detect::{Outcome, Recogniser};
 
@@ -126,7 +126,7 @@ impl Table {
             detail,
             recheck: Some(recheck(reason, first)),
         };
-        let state = match self.recogniser.examine(pid, &LiveMemory::new(pid)) {
+        let state = match self.recogniser.examine(&LiveProcess::new(pid)) {
             Outcome::Python(interpreter) => State::Python(Arc::new(*interpreter)),
             Outcome::NotYet => not(Reason::InterpreterNotRunning, String::new(), SOON),
             Outcome::NotPython => not(Reason::NotPython, String::new(), FIRST_RECHECK),

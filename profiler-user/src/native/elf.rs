@@ -3,10 +3,8 @@
 //! It must not know what the symbols mean. Files are read piece by piece, never mapped: a file that is truncated
 //! while it is mapped kills the reader by SIGBUS. All sizes in the file are hostile; one read is bounded.
 
-use std::fs::File;
-
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
-use object::read::{ReadCache, ReadRef};
+use object::read::{ReadCache, ReadCacheOps, ReadRef};
 use object::{Endianness, elf};
 
 type Header = elf::FileHeader64<Endianness>;
@@ -63,16 +61,16 @@ pub struct DynamicNames {
 }
 
 /// An ELF file, 64 bits.
-pub struct Elf<'data> {
+pub struct Elf<'data, R: ReadCacheOps> {
     endian: Endianness,
-    data: Bounded<'data>,
-    sections: SectionTable<'data, Header, Bounded<'data>>,
+    data: Bounded<'data, R>,
+    sections: SectionTable<'data, Header, Bounded<'data, R>>,
     segments: Vec<Segment>,
 }
 
-impl<'data> Elf<'data> {
+impl<'data, R: ReadCacheOps> Elf<'data, R> {
     /// Reads the headers of a file.
-    pub fn parse(file: &'data ReadCache<File>) -> Result<Elf<'data>, ElfError> {
+    pub fn parse(file: &'data ReadCache<R>) -> Result<Elf<'data, R>, ElfError> {
         let data = Bounded(file);
         let header = Header::parse(data).map_err(|_| ElfError::NotElf64)?;
         let endian = header.endian()?;
@@ -177,10 +175,17 @@ impl<'data> Elf<'data> {
 }
 
 /// A file of which no more than [`MAX_READ`] bytes are read at once, whatever its headers say.
-#[derive(Clone, Copy)]
-struct Bounded<'data>(&'data ReadCache<File>);
+struct Bounded<'data, R: ReadCacheOps>(&'data ReadCache<R>);
 
-impl<'data> ReadRef<'data> for Bounded<'data> {
+impl<R: ReadCacheOps> Clone for Bounded<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: ReadCacheOps> Copy for Bounded<'_, R> {}
+
+impl<'data, R: ReadCacheOps> ReadRef<'data> for Bounded<'data, R> {
     fn len(self) -> Result<u64, ()> {
         self.0.len()
     }

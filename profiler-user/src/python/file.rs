@@ -2,9 +2,7 @@
 //!
 //! It must not know processes. What it says about a file holds wherever the file is mapped.
 
-use std::fs::File;
-
-use object::read::ReadCache;
+use object::read::{ReadCache, ReadCacheOps};
 
 use super::Obstacle;
 use super::versions::{PY_RUNTIME, PythonVersion, RELEASES, Release};
@@ -36,7 +34,7 @@ pub(super) struct InterpreterFile {
 
 /// Says what a file is. `name` is its file name: with the soname it tells the version of Pythons that have no
 /// `Py_Version` symbol (before 3.11).
-pub(super) fn recognise(file: File, name: &str) -> FileKind {
+pub(super) fn recognise(file: impl ReadCacheOps, name: &str) -> FileKind {
     let cache = ReadCache::new(file);
     let recognised = match Elf::parse(&cache) {
         Ok(elf) => examine(&elf, name),
@@ -51,7 +49,7 @@ pub(super) fn recognise(file: File, name: &str) -> FileKind {
     })
 }
 
-fn examine(elf: &Elf<'_>, name: &str) -> Result<FileKind, ElfError> {
+fn examine(elf: &Elf<'_, impl ReadCacheOps>, name: &str) -> Result<FileKind, ElfError> {
     let [runtime, hex] = elf.objects(SymbolTable::Dynamic, [PY_RUNTIME, "Py_Version"])?;
     // `_Py_PrintReferences` is there only in builds with Py_TRACE_REFS, whose object headers are longer.
     let [initialize, trace_refs] =

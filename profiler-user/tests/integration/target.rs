@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use firetower::model::Pid;
+use firetower::process::live::LiveProcess;
 use firetower::process::memory::{LiveMemory, Memory};
 use firetower::python::Interpreter;
 use firetower::python::detect::{Outcome, Recogniser};
@@ -88,7 +89,7 @@ fn wait_until_reading_input(pid: Pid) {
 
 /// Examines a process as the agent does when it has seen no other.
 pub fn examine(pid: Pid) -> Outcome {
-    Recogniser::default().examine(pid, &LiveMemory::new(pid))
+    Recogniser::default().examine(&LiveProcess::new(pid))
 }
 
 /// The fingerprint of a code object, as the kernel side takes it.
