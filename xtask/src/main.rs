@@ -5,6 +5,7 @@ mod ci;
 mod demo;
 mod ebpf;
 mod pythons;
+mod recordings;
 mod tidy;
 mod vm;
 mod workspace;
@@ -36,6 +37,12 @@ enum Task {
         #[arg(long)]
         install: bool,
     },
+    /// Records every interpreter, so that tests of its version run without it
+    Recordings {
+        /// Only hold that the recordings in the tree still replay
+        #[arg(long)]
+        check: bool,
+    },
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
     /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
@@ -53,6 +60,7 @@ fn main() -> ExitCode {
         Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
         Task::Ci => ci::run(),
         Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
+        Task::Recordings { check } => recordings::run(check),
         Task::Bench(args) => bench::run(&args),
         Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),

@@ -12,7 +12,7 @@ use firetower::process::memory::{LiveMemory, Memory, MemoryError};
 use firetower::python::Interpreter;
 use firetower::python::code::{Code, CodeError};
 use firetower::python::detect::Outcome;
-use firetower_ebpf::abi::{ABSENT, flags};
+use firetower_ebpf::abi::{ABSENT, RawFrame, flags};
 
 use crate::pythons::{Process, python, supported};
 use crate::target::{Target, examine, fingerprint};
@@ -78,7 +78,7 @@ fn a_code_object_with_another_fingerprint_is_replaced_and_other_memory_is_unread
 }
 
 /// Walks from the runtime to the thread with this ident, as the kernel side does it.
-fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u64 {
+pub fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u64 {
     let layout = &interpreter.layout;
     let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
     let mut interp = follow(interpreter.runtime, layout.runtime_interpreters_head);
@@ -98,16 +98,15 @@ fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u6
     panic!("no thread state has the ident {ident:#x}");
 }
 
-/// The frames of a thread state that run Python code, leaf first: name and line; and how many entries from C were
-/// marked on the way.
-fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(String, u32)>, usize) {
+/// The frames of a thread state that run Python code, leaf first, as the kernel side finds them.
+pub fn raw_frames(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> Vec<RawFrame> {
     let layout = &interpreter.layout;
     let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
     let mut frame = follow(tstate, layout.tstate_frame);
     if layout.cframe_current_frame != ABSENT {
         frame = follow(frame, layout.cframe_current_frame);
     }
-    let (mut frames, mut entries) = (Vec::new(), 0);
+    let mut frames: Vec<RawFrame> = Vec::new();
     while frame != 0 {
         let owner = match layout.frame_owner {
             ABSENT => 0,
@@ -115,8 +114,9 @@ fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(St
         };
         let shim = layout.owner_shim != ABSENT && u32::from(owner) == layout.owner_shim;
         let marked = layout.flags & flags::OWNER_IS_ENTRY != 0 && owner == 1;
-        entries += usize::from(shim || marked || layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0);
-        if !shim {
+        if shim {
+            frames.last_mut().expect("a shim is called by C and calls a frame").set_entry();
+        } else {
             let address = follow(frame, layout.frame_code);
             let instr = if layout.flags & flags::INSTR_IS_POINTER != 0 {
                 let first = address + u64::from(layout.code_instructions);
@@ -124,13 +124,13 @@ fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(St
             } else {
                 memory.read_u32(frame + u64::from(layout.frame_instr)).expect("an int") as i32
             };
+            let is_entry = marked || layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0;
             let fingerprint = fingerprint(memory, layout, address);
-            let code = Code::read(memory, &interpreter.objects, address, fingerprint).expect("a code object");
-            frames.push((code.name.to_string(), code.line_at(instr)));
+            frames.push(RawFrame::new(address, instr, fingerprint, is_entry));
         }
         frame = follow(frame, layout.frame_previous);
     }
-    (frames, entries)
+    frames
 }
 
 #[test]
@@ -139,8 +139,14 @@ fn the_layout_leads_to_the_main_threads_frames_and_their_lines() {
         let target = Target::start(&mut Command::new(python(&minor)));
         let (memory, interpreter) = (target.memory(), target.interpreter());
         let tstate = find_thread(&memory, &interpreter, target.ident);
-        let (frames, entries) = walk(&memory, &interpreter, tstate);
-        assert_eq!(frames, target.frames, "Python {minor}");
+        let raw = raw_frames(&memory, &interpreter, tstate);
+        let named = raw.iter().map(|raw| {
+            let code = Code::read(&memory, &interpreter.objects, raw.code(), raw.fingerprint);
+            let code = code.expect("a code object");
+            (code.name.to_string(), code.line_at(raw.instr))
+        });
+        assert_eq!(named.collect::<Vec<_>>(), target.frames, "Python {minor}");
+        let entries = raw.iter().filter(|raw| raw.is_entry()).count();
         assert_eq!(entries, 2, "Python {minor}: the module is called by C, and so is the key of sorted()");
         if interpreter.layout.tstate_datastack_top != ABSENT {
             let chunk =

@@ -16,6 +16,7 @@ mod metrics;
 mod program;
 mod pythons;
 mod races;
+mod recordings;
 mod running;
 mod service;
 mod shares;
