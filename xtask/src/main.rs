@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod pythons;
 mod recordings;
 mod tidy;
@@ -43,6 +44,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Feeds arbitrary bytes to everything that reads bytes of others, each for a bounded time
+    Fuzz(fuzz::Args),
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
     /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
         Task::Ci => ci::run(),
         Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Recordings { check } => recordings::run(check),
         Task::Bench(args) => bench::run(&args),
         Task::Vm { kernels } => vm::run(&kernels),

@@ -20,6 +20,9 @@ use crate::process::view::{FileIdentity, ProcessView};
 /// and a node that runs more distinct executables than this at once does not exist.
 const MAX_FILES: usize = 4096;
 
+/// Most files of one process that are looked at: it may map as many that are called after Python as it likes.
+const MAX_CANDIDATES: usize = 16;
+
 /// What a process turned out to be.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -69,13 +72,17 @@ impl Recogniser {
         let executable = maps.executable(&link);
         let mut obstacle = None;
         let mut becomes_python = executable.is_some_and(|mapping| mapping.file_name().contains("python"));
-        for mapping in candidates(&maps, executable) {
+        let candidates = candidates(&maps, executable);
+        for mapping in &candidates {
             match self.kind_of(process, mapping) {
                 Ok(FileKind::Interpreter(file)) => return attach(&maps, mapping, process.memory(), &file),
                 Ok(FileKind::Other { needs_libpython }) => becomes_python |= needs_libpython,
                 Ok(FileKind::Broken(found)) => obstacle = obstacle.or(Some(found)),
                 Err(error) => obstacle = obstacle.or_else(|| Some(file_obstacle(mapping, &error))),
             }
+        }
+        if candidates.len() == MAX_CANDIDATES {
+            obstacle = obstacle.or_else(|| Some(too_many_files()));
         }
         match obstacle {
             Some(obstacle) => Err(obstacle),
@@ -110,6 +117,7 @@ fn candidates<'maps>(maps: &'maps Maps, executable: Option<&'maps Mapping>) -> V
             && name.contains("python")
             && !name.contains(".cpython-")
             && !found.iter().any(|known| known.same_file(mapping))
+            && found.len() < MAX_CANDIDATES
         {
             found.push(mapping);
         }
@@ -169,6 +177,12 @@ fn link_obstacle(pid: Pid, error: &io::Error) -> Obstacle {
         Some(libc::ENOENT | libc::ESRCH) => Obstacle::exited(),
         _ => Obstacle::unreadable(format_args!("/proc/{pid}/exe: {error}")),
     }
+}
+
+fn too_many_files() -> Obstacle {
+    Obstacle::unreadable(format_args!(
+        "{MAX_CANDIDATES} or more files are mapped that may be a Python, and none of the first is"
+    ))
 }
 
 fn file_obstacle(mapping: &Mapping, error: &io::Error) -> Obstacle {

@@ -2,11 +2,11 @@
 //!
 //! It must not know processes. What it says about a file holds wherever the file is mapped.
 
-use object::read::{ReadCache, ReadCacheOps};
+use object::read::ReadCacheOps;
 
 use super::Obstacle;
 use super::versions::{PY_RUNTIME, PythonVersion, RELEASES, Release};
-use crate::native::elf::{Elf, ElfError, Segment, SymbolTable};
+use crate::native::elf::{Elf, ElfError, ElfFile, Segment, SymbolTable};
 
 /// What a file is.
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ pub(super) struct InterpreterFile {
 /// Says what a file is. `name` is its file name: with the soname it tells the version of Pythons that have no
 /// `Py_Version` symbol (before 3.11).
 pub(super) fn recognise(file: impl ReadCacheOps, name: &str) -> FileKind {
-    let cache = ReadCache::new(file);
-    let recognised = match Elf::parse(&cache) {
+    let file = ElfFile::new(file);
+    let recognised = match Elf::parse(&file) {
         Ok(elf) => examine(&elf, name),
         Err(ElfError::NotElf64) if !name.contains("python") => {
             return FileKind::Other { needs_libpython: false };

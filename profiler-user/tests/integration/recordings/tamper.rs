@@ -102,7 +102,7 @@ fn change_maps(maps: &mut Vec<String>, place: usize, value: [u8; 8]) {
 
 /// Looks at a process as the agent does, and holds what must hold of any: an outcome with its reason, a frame or a
 /// reason for every frame, and little read for it. Panics if it does not hold.
-pub fn hold(process: &RecordedProcess, stack: &[RawFrame]) {
+pub fn hold(process: &dyn ProcessView, stack: &[RawFrame]) {
     let counted = Counted { process, reads: Cell::new(0), bytes: Cell::new(0) };
     let interpreter = match Recogniser::default().examine(&counted) {
         Outcome::Python(interpreter) => interpreter,
@@ -128,7 +128,7 @@ pub fn hold(process: &RecordedProcess, stack: &[RawFrame]) {
 
 /// Counts the memory that is read of a process.
 struct Counted<'process> {
-    process: &'process RecordedProcess,
+    process: &'process dyn ProcessView,
     reads: Cell<u64>,
     bytes: Cell<u64>,
 }
@@ -144,7 +144,7 @@ impl Memory for Counted<'_> {
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError> {
         self.reads.set(self.reads.get() + 1);
         self.bytes.set(self.bytes.get() + buffer.len() as u64);
-        self.process.read(address, buffer)
+        self.process.memory().read(address, buffer)
     }
 }
 
