@@ -38,17 +38,21 @@ pub fn recordings() -> &'static [Recorded] {
 
 fn read() -> Vec<Recorded> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiler-user/tests/recordings");
-    let mut files: Vec<_> =
-        fs::read_dir(&folder).expect("tests/recordings").map(|entry| entry.expect("an entry").path()).collect();
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .expect("tests/recordings")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     files.sort();
     let recorded = |path: &std::path::PathBuf| {
-        let recording = Recording::from_json(&fs::read_to_string(path).expect("a text")).expect("a recording");
+        let recording =
+            Recording::from_json(&fs::read_to_string(path).expect("a text")).expect("a recording");
         let Outcome::Python(interpreter) = Recogniser::default().examine(&recording.process) else {
             panic!("{} is not recognised", path.display());
         };
-        let raw = recording.stack.iter().map(|frame| {
-            RawFrame::new(frame.code, frame.instr, frame.fingerprint, frame.entry)
-        });
+        let raw = recording
+            .stack
+            .iter()
+            .map(|frame| RawFrame::new(frame.code, frame.instr, frame.fingerprint, frame.entry));
         let stack = raw.collect();
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         Recorded { name, recording, interpreter: *interpreter, stack }

@@ -7,6 +7,7 @@ use std::path::Path;
 pub fn write_seeds(seeds: impl FnOnce() -> Vec<Vec<u8>>) {
     let Some(folder) = std::env::var_os("FIRETOWER_SEEDS") else { return };
     for (index, seed) in seeds().into_iter().enumerate() {
-        fs::write(Path::new(&folder).join(format!("recorded-{index:03}")), seed).expect("the folder is there");
+        fs::write(Path::new(&folder).join(format!("recorded-{index:03}")), seed)
+            .expect("the folder is there");
     }
 }

@@ -10,13 +10,20 @@ use firetower::process::maps::{Mapping, MapsError};
 use firetower::process::memory::{Memory, RecordedMemory};
 use firetower::process::sparse::Sparse;
 use firetower::process::view::{FileIdentity, MappedFile, ProcessView};
+use firetower::python::detect::Recogniser;
 use firetower_fuzz::tamper::hold;
 use firetower_fuzz::{choose, chunks, recordings, to_chunks, within, write_seeds};
 use libfuzzer_sys::fuzz_target;
 
 /// Before 3.11 the name tells the version.
-const NAMES: &[&str] =
-    &["libpython2.7.so.1.0", "libpython3.8.so.1.0", "libpython3.13.so.1.0", "python3", "postgres", "libpython3.10.so"];
+const NAMES: &[&str] = &[
+    "libpython2.7.so.1.0",
+    "libpython3.8.so.1.0",
+    "libpython3.13.so.1.0",
+    "python3",
+    "postgres",
+    "libpython3.10.so",
+];
 /// Sizes are below this: zeroing more would take most of the time.
 const MAX_SIZE: u64 = 1 << 26;
 
@@ -36,7 +43,11 @@ impl ProcessView for OneFile {
     fn maps_text(&self) -> Result<Vec<u8>, MapsError> {
         let lines = [(0x40_0000, 0_u64, "r--p"), (0x50_0000, 0x1000, "r-xp"), (0x80_0000, 0x8_6000, "r-xp")];
         let line = |(start, offset, permissions): (u64, u64, &str)| {
-            format!("{start:x}-{:x} {permissions} {offset:08x} fe:00 1 /opt/{}\n", start + 0x10_0000, self.name)
+            format!(
+                "{start:x}-{:x} {permissions} {offset:08x} fe:00 1 /opt/{}\n",
+                start + 0x10_0000,
+                self.name
+            )
         };
         Ok(lines.map(line).concat().into_bytes())
     }
@@ -94,9 +105,9 @@ fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for recorded in recordings() {
         for file in &recorded.recording.process.files {
-            let name = NAMES.iter().position(|name| {
-                recorded.recording.process.maps.iter().any(|line| line.ends_with(name))
-            });
+            let name = NAMES
+                .iter()
+                .position(|name| recorded.recording.process.maps.iter().any(|line| line.ends_with(name)));
             let header = [name.unwrap_or(2) as u8];
             let size = (file.length as u32).to_le_bytes();
             seeds.push([&header[..], &size, &to_chunks(&file.bytes, true)].concat());
@@ -110,5 +121,5 @@ fuzz_target!(init: write_seeds(seeds), |input: &[u8]| {
     let Some((size, rest)) = rest.split_first_chunk() else { return };
     let size = u64::from(u32::from_le_bytes(*size)) % MAX_SIZE;
     let process = OneFile { name, size, bytes: chunks(rest), memory: RecordedMemory::default() };
-    within(160 << 20, || hold(&process, &[]));
+    within(160 << 20, || hold(&mut Recogniser::default(), &process, &[]));
 });

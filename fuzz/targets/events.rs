@@ -2,7 +2,9 @@
 #![no_main]
 
 use firetower::capture::Event;
-use firetower_ebpf::abi::{MAX_KERNEL_FRAMES, MAX_PYTHON_FRAMES, ProcessEvent, SampleEvent, StackEvent, event};
+use firetower_ebpf::abi::{
+    MAX_KERNEL_FRAMES, MAX_PYTHON_FRAMES, ProcessEvent, SampleEvent, StackEvent, event,
+};
 use firetower_fuzz::{within, write_seeds};
 use libfuzzer_sys::fuzz_target;
 

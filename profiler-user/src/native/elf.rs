@@ -254,7 +254,7 @@ mod tests {
         put(16, &3_u16.to_le_bytes());
         put(32, &(PROGRAMS as u64).to_le_bytes());
         put(40, &(SECTIONS as u64).to_le_bytes());
-        for (at, value) in [(52, 64), (54, 56), (56, segments), (58, 64), (60, 3), (62, 0)] {
+        for (at, value) in [(52, 64), (54, 56), (56, segments), (58, 64), (60, 3), (62, 2)] {
             put(at, &(value as u16).to_le_bytes());
         }
         for index in 0..segments {
@@ -270,7 +270,7 @@ mod tests {
             put(header + 40, &2_u32.to_le_bytes());
         }
         for index in 0..needed {
-            put(DYNAMIC + 16 * index, &u64::from(elf::DT_NEEDED).to_le_bytes());
+            put(DYNAMIC + 16 * index, &elf::DT_NEEDED.to_le_bytes());
         }
         ElfFile::new(Cursor::new(bytes))
     }

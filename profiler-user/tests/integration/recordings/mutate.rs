@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use firetower::model::Reason;
-use firetower::python::detect::Outcome;
+use firetower::python::detect::{Outcome, Recogniser};
 use firetower::recording::{RecordedFile, RecordedProcess, Recording};
 use firetower_ebpf::abi::RawFrame;
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ proptest! {
         let stack: Vec<RawFrame> = recording.stack.iter().map(raw).collect();
         let mut process = recording.process.clone();
         tamper(&mut process, &script);
-        hold(&process, &stack);
+        hold(&mut Recogniser::default(), &process, &stack);
     }
 }
 
@@ -36,7 +36,7 @@ fn after(
 ) -> (Option<Reason>, Option<Reason>, String) {
     let mut process = recording.process.clone();
     change(&mut process);
-    hold(&process, &[]);
+    hold(&mut Recogniser::default(), &process, &[]);
     match examine(&process) {
         Outcome::Python(interpreter) => {
             let raw = recording.stack.iter().map(raw).collect();
@@ -88,6 +88,7 @@ fn a_process_that_maps_more_files_called_after_python_than_are_looked_at_says_so
 #[test]
 fn what_was_not_tampered_with_is_held_to_the_same() {
     for (_, recording) in &*RECORDINGS {
-        hold(&recording.process, &recording.stack.iter().map(raw).collect::<Vec<_>>());
+        let stack: Vec<RawFrame> = recording.stack.iter().map(raw).collect();
+        hold(&mut Recogniser::default(), &recording.process, &stack);
     }
 }

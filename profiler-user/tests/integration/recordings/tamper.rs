@@ -102,9 +102,9 @@ fn change_maps(maps: &mut Vec<String>, place: usize, value: [u8; 8]) {
 
 /// Looks at a process as the agent does, and holds what must hold of any: an outcome with its reason, a frame or a
 /// reason for every frame, and little read for it. Panics if it does not hold.
-pub fn hold(process: &dyn ProcessView, stack: &[RawFrame]) {
+pub fn hold(recogniser: &mut Recogniser, process: &dyn ProcessView, stack: &[RawFrame]) {
     let counted = Counted { process, reads: Cell::new(0), bytes: Cell::new(0) };
-    let interpreter = match Recogniser::default().examine(&counted) {
+    let interpreter = match recogniser.examine(&counted) {
         Outcome::Python(interpreter) => interpreter,
         Outcome::Broken { reason, detail } => {
             let named = [Reason::UnsupportedPython, Reason::InterpreterUnreadable, Reason::ProcessExited];
