@@ -22,6 +22,8 @@ const OUTPUT: &str = "target/fuzz";
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 /// One input may take this many seconds, on a machine that is busy with other things too.
 const TIMEOUT: u32 = 20;
+/// Longer lines of what libFuzzer prints are not shown.
+const MOST_SHOWN: usize = 300;
 /// The whole process may take this much memory, in MiB: the targets' own bounds are far below.
 const MEMORY: u32 = 1024;
 
@@ -174,7 +176,8 @@ fn fuzz_one(root: &Path, target: &str, seconds: u32) -> Result<()> {
 /// What was found, by what libFuzzer printed: the end of that, the input, and how to see it again.
 fn report(target: &str, told: &str) -> String {
     let input = told.lines().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path);
-    let lines: Vec<&str> = told.lines().collect();
+    // The input itself, as bytes and in base64, is in its file.
+    let lines: Vec<&str> = told.lines().filter(|line| line.len() < MOST_SHOWN).collect();
     let end = lines[lines.len().saturating_sub(40)..].join("\n");
     match input {
         Some(input) => format!(
