@@ -2,11 +2,10 @@
 //! Input: the interpreter (1 byte), the address of the code object (8), the memory in chunks.
 #![no_main]
 
-use firetower::process::memory::{Memory, RecordedMemory};
+use firetower::process::memory::RecordedMemory;
 use firetower::python::code::Code;
 use firetower::python::objects::{MAX_LINE_TABLE, MAX_TEXT};
 use firetower::recording::Recorder;
-use firetower_ebpf::abi::{self, FINGERPRINT_BYTES, PyLayout};
 use firetower_fuzz::{choose, chunks, recordings, to_chunks, within, write_seeds};
 use libfuzzer_sys::fuzz_target;
 
@@ -24,22 +23,13 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// The fingerprint of whatever lies at the address, so that what is mutated is not just refused for it.
-fn fingerprint(memory: &dyn Memory, layout: &PyLayout, code: u64) -> u32 {
-    let mut words = [0; FINGERPRINT_BYTES / 8];
-    for (index, word) in (0..).zip(&mut words) {
-        let place = code.wrapping_add(u64::from(layout.code_fingerprint) + 8 * index);
-        *word = memory.read_u64(place).unwrap_or(0);
-    }
-    abi::fingerprint(&words)
-}
-
 fuzz_target!(init: write_seeds(seeds), |input: &[u8]| {
     let Some((recorded, rest)) = choose(recordings(), input) else { return };
     let Some((address, rest)) = rest.split_first_chunk() else { return };
     let address = u64::from_le_bytes(*address);
     let memory = RecordedMemory::from(chunks(rest));
-    let fingerprint = fingerprint(&memory, &recorded.interpreter.layout, address);
+    // Of whatever lies there, so that what is mutated is not just refused for it.
+    let fingerprint = Code::fingerprint(&memory, &recorded.interpreter.objects, address).unwrap_or(0);
     // A table, its copy, and two texts of four bytes a character that are escaped.
     within(2 * MAX_LINE_TABLE as usize + (1 << 18), || {
         match Code::read(&memory, &recorded.interpreter.objects, address, fingerprint) {

@@ -15,10 +15,8 @@ pub const THREAD_STATE_BYTES: usize = 512;
 pub const MAX_FRAME_BYTES: usize = 128;
 /// Bytes of a code object that are folded into its fingerprint; see [`PyLayout::code_fingerprint`].
 pub const FINGERPRINT_BYTES: usize = 88;
-/// Bytes of a code object's name that are folded, where that is needed; see [`PyLayout::name_content`].
-pub const NAME_CONTENT_BYTES: usize = 16;
-/// Bytes of a code object's line table that are folded, where that is needed; see [`PyLayout::table_content`].
-pub const TABLE_CONTENT_BYTES: usize = 64;
+/// Bytes of a string that tell its content; see [`content`].
+pub const CONTENT_BYTES: usize = 64;
 /// An offset in [`PyLayout`] that the version does not have.
 pub const ABSENT: u32 = u32::MAX;
 
@@ -35,8 +33,10 @@ pub struct Settings {
     pub task_signal: u32,
     /// Offset in `signal_struct` of `live`, the number of threads that have not exited.
     pub signal_live: u32,
-    /// Offset in `linux_binprm` of `file`, the executed one.
-    pub bprm_file: u32,
+    /// Offset in `task_struct` of `mm`, the process's memory.
+    pub task_mm: u32,
+    /// Offset in `mm_struct` of `exe_file`.
+    pub mm_exe_file: u32,
     /// Offset in `file` of `f_inode`.
     pub file_inode: u32,
     /// Offset in `inode` of `i_ino`.
@@ -47,6 +47,8 @@ pub struct Settings {
     pub inode_sb: u32,
     /// Offset in `super_block` of `s_dev`.
     pub sb_dev: u32,
+    /// Zero: keeps the size a multiple of 8.
+    pub reserved: u32,
     /// 1: only processes in the map `TARGETS` are sampled, all others are counted. 0: every process.
     pub only_targets: u32,
     /// 1: kernel stacks are taken with the samples that fire in kernel mode.
@@ -114,13 +116,16 @@ pub struct PyLayout {
     /// Elsewhere a code object may be followed by another one at the same address, with the same pointers to other
     /// content: `exec` in a loop does that. So the content counts too.
     pub code_name: u32,
-    /// `str` → [`NAME_CONTENT_BYTES`] bytes that tell its content: length and hash, which every interned string has.
+    /// `str` → its length, which its hash follows. Used if `code_name` is there, like the next three.
     pub name_content: u32,
-    /// Code object → its line table, inside of the fingerprint's bytes. Used if `code_name` is there.
+    /// From there to the first character of a compact ASCII string.
+    pub name_data: u32,
+    /// Code object → its line table, inside of the fingerprint's bytes.
     pub code_line_table: u32,
-    /// `bytes` → `ob_size`, `ob_hash` and first bytes: [`TABLE_CONTENT_BYTES`], of which the second word, which may
-    /// be computed at any time, does not count.
+    /// `bytes` → `ob_size`, which `ob_shash` follows.
     pub table_content: u32,
+    /// From there to the first byte, `ob_sval`.
+    pub table_data: u32,
     /// Code object → `co_tlbc`, the copies of its instructions that threads have for themselves (free-threaded builds
     /// from 3.14), or [`ABSENT`].
     pub code_tlbc: u32,
@@ -170,8 +175,10 @@ impl PyLayout {
         status_active: 0,
         code_name: 0,
         name_content: 0,
+        name_data: 0,
         code_line_table: 0,
         table_content: 0,
+        table_data: 0,
         code_tlbc: 0,
         frame_tlbc_index: 0,
         reserved: 0,
@@ -237,6 +244,10 @@ impl PyLayout {
             (!content || in_fingerprint(self.code_name), "code name"),
             (!content || in_fingerprint(self.code_line_table), "code line table"),
             (!content || self.name_content.max(self.table_content) < 1 << 10, "name or line table content"),
+            (
+                !content || self.name_data.max(self.table_data) < CONTENT_BYTES as u32,
+                "name or line table data",
+            ),
             (absent(self.code_tlbc) || self.code_tlbc < 1 << 16, "code.co_tlbc"),
             (absent(self.code_tlbc) || in_frame(self.frame_tlbc_index, 4), "frame.tlbc_index"),
         ];
@@ -285,7 +296,8 @@ pub struct ThreadKey {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadEntry {
-    /// [`ThreadEntry::FOUND`], [`ThreadEntry::SEARCHING`] or [`ThreadEntry::NOT_PYTHON`].
+    /// [`ThreadEntry::FOUND`], [`ThreadEntry::FOUND_AMONG`], [`ThreadEntry::SEARCHING`] or
+    /// [`ThreadEntry::NOT_PYTHON`].
     pub state: u32,
     /// [`ProcessFacts::generation`] when this was written; another one makes the entry void.
     pub generation: u32,
@@ -294,14 +306,17 @@ pub struct ThreadEntry {
     pub tstate: u64,
     /// Address of the pointer that leads to `tstate`: the list's head or the `next` of its neighbour.
     pub link: u64,
-    /// Searching: the interpreter whose list is being searched. Not Python: `CLOCK_MONOTONIC` nanoseconds of the
+    /// Found: its interpreter. Searching: the interpreter whose list is being searched. Not Python: `CLOCK_MONOTONIC` nanoseconds of the
     /// search, since a new thread may be sampled before it has set its `thread_id`.
     pub interp_or_time: u64,
 }
 
 impl ThreadEntry {
-    /// The thread state is known.
+    /// The thread state is known, and its interpreter was the only one.
     pub const FOUND: u32 = 1;
+    /// The thread state is known, among several interpreters: the thread may have a state in another one too, and it
+    /// may be that one that it runs in now.
+    pub const FOUND_AMONG: u32 = 4;
     /// The search stopped at its bound and goes on with the next sample.
     pub const SEARCHING: u32 = 2;
     /// No interpreter has a thread state for this thread.
@@ -424,7 +439,8 @@ pub struct ProcessEvent {
     pub tgid: u32,
     /// Its parent at a fork, else 0.
     pub parent: u32,
-    /// The executed file, where `what` is [`process_event::EXEC`]; else zero.
+    /// The file that it executes, where `what` is [`process_event::EXEC`] or [`process_event::REPORT`] and it could be
+    /// told; else [`ExecutableKey::NONE`].
     pub executable: ExecutableKey,
 }
 
@@ -438,6 +454,11 @@ pub struct ExecutableKey {
     pub device: u32,
     /// The low half of `inode.i_size`, so that a new file with an old inode number is most probably another one.
     pub size: u32,
+}
+
+impl ExecutableKey {
+    /// Not known.
+    pub const NONE: ExecutableKey = ExecutableKey { inode: 0, device: 0, size: 0 };
 }
 
 /// Values of [`ProcessEvent::what`].
@@ -507,10 +528,51 @@ pub fn fingerprint(words: &[u64; FINGERPRINT_BYTES / 8]) -> u32 {
     hash as u32
 }
 
+/// Folds what tells a string's content into a code object's fingerprint: its hash if it has been computed, else its
+/// first bytes. `words` are [`CONTENT_BYTES`] from the string's length on, with the hash behind it; characters start
+/// `data` bytes after the length. What lies behind the string's end does not count.
+#[inline(always)]
+pub fn content(fingerprint: u32, words: &[u64; CONTENT_BYTES / 8], data: u32) -> u32 {
+    let (length, hash) = (words[0], words[1]);
+    let mut folded = ((u64::from(fingerprint) << 32) ^ length).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    folded ^= folded >> 32;
+    if hash != u64::MAX {
+        folded = (folded ^ hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        return (folded ^ (folded >> 32)) as u32;
+    }
+    let room = CONTENT_BYTES as u64 - u64::from(data);
+    let end = u64::from(data) + if length < room { length } else { room };
+    let mut index = 2;
+    while index < CONTENT_BYTES / 8 {
+        let start = 8 * index as u64;
+        folded = (folded ^ bytes_between(words[index], start, u64::from(data), end))
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        folded ^= folded >> 32;
+        index += 1;
+    }
+    folded as u32
+}
+
+/// Those bytes of `word`, which lies at `start`, that lie in `from..to`; the others are zero.
+#[inline(always)]
+const fn bytes_between(word: u64, start: u64, from: u64, to: u64) -> u64 {
+    if start >= to || start + 8 <= from {
+        return 0;
+    }
+    let mut word = word;
+    if from > start {
+        word = word >> (8 * (from - start)) << (8 * (from - start));
+    }
+    if to < start + 8 {
+        word = word << (8 * (start + 8 - to)) >> (8 * (start + 8 - to));
+    }
+    word
+}
+
 // Sizes are the sums of the fields' sizes: no hidden padding.
 const _: () = {
-    assert!(size_of::<Settings>() == 12 * 4 + 2 * 8);
-    assert!(size_of::<PyLayout>() == 28 * 4);
+    assert!(size_of::<Settings>() == 14 * 4 + 2 * 8);
+    assert!(size_of::<PyLayout>() == 30 * 4);
     assert!(size_of::<ProcessFacts>() == 2 * 4 + 3 * 8 + size_of::<PyLayout>());
     assert!(size_of::<ThreadKey>() == 8);
     assert!(size_of::<ThreadEntry>() == 2 * 4 + 3 * 8);

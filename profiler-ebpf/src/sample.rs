@@ -87,11 +87,13 @@ fn stack(ctx: &PerfEventContext, sample: &mut SampleEvent, scratch: *mut Scratch
     // SAFETY: takes nothing, changes nothing.
     let task = unsafe { bpf_get_current_task() };
     let thread_pointer = read::kernel::<u64>(task + u64::from(settings.task_fsbase))?;
-    thread::find(known, ThreadKey { tgid: sample.tgid, tid: sample.tid }, thread_pointer, scratch)?;
+    let thread = ThreadKey { tgid: sample.tgid, tid: sample.tid };
+    let interp = thread::find(known, thread, thread_pointer, scratch)?;
     let mut hash = settings.hash_seed;
     abi::mix(&mut hash, (u64::from(sample.tgid) << 32) | u64::from(known.generation));
     python::walk(&known.layout, scratch, &mut hash)?;
     kernel_stack(ctx, settings.kernel_stacks, scratch, &mut hash);
+    sample.interp = interp;
     Ok(hash)
 }
 

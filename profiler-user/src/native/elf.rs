@@ -47,8 +47,21 @@ pub struct Segment {
     pub file_size: u64,
     /// Address of the first byte.
     pub address: u64,
+    /// Bytes in memory; those behind the file's are zero at first.
+    pub memory_size: u64,
     /// Whether it is mapped executable.
     pub executable: bool,
+    /// Whether it is mapped writable.
+    pub writable: bool,
+}
+
+/// A symbol that the file defines, or a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Address in the file.
+    pub address: u64,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// Which symbols to look through.
@@ -58,6 +71,15 @@ pub enum SymbolTable {
     Dynamic,
     /// `.symtab`: everything, until it is stripped.
     Full,
+}
+
+impl SymbolTable {
+    fn section_type(self) -> u32 {
+        match self {
+            SymbolTable::Dynamic => elf::SHT_DYNSYM,
+            SymbolTable::Full => elf::SHT_SYMTAB,
+        }
+    }
 }
 
 /// Names in the dynamic section.
@@ -72,6 +94,7 @@ pub struct DynamicNames {
 /// An ELF file, 64 bits.
 pub struct Elf<'data, R: ReadCacheOps> {
     endian: Endianness,
+    machine: u16,
     data: &'data ElfFile<R>,
     sections: SectionTable<'data, Header, &'data ElfFile<R>>,
     segments: Vec<Segment>,
@@ -87,13 +110,16 @@ impl<'data, R: ReadCacheOps> Elf<'data, R> {
             offset: program.p_offset(endian),
             file_size: program.p_filesz(endian),
             address: program.p_vaddr(endian),
+            memory_size: program.p_memsz(endian),
             executable: program.p_flags(endian) & elf::PF_X != 0,
+            writable: program.p_flags(endian) & elf::PF_W != 0,
         });
         let segments: Vec<Segment> = segments.take(MAX_SEGMENTS + 1).collect();
         if segments.len() > MAX_SEGMENTS {
             return Err(ElfError::Malformed(format!("more than {MAX_SEGMENTS} loaded segments")));
         }
-        Ok(Elf { endian, data, sections: header.sections(endian, data)?, segments })
+        let (machine, sections) = (header.e_machine(endian), header.sections(endian, data)?);
+        Ok(Elf { endian, machine, data, sections, segments })
     }
 
     /// The loaded segments, in the file's order.
@@ -101,37 +127,15 @@ impl<'data, R: ReadCacheOps> Elf<'data, R> {
         &self.segments
     }
 
-    /// The addresses of the data objects with these names that the file defines, in the order of the names.
+    /// The functions and data objects with these names that the file defines, in the order of the names.
     ///
     /// A table that is not there defines none.
-    pub fn objects<const N: usize>(
+    pub fn symbols<const N: usize>(
         &self,
         table: SymbolTable,
         names: [&str; N],
-    ) -> Result<[Option<u64>; N], ElfError> {
-        self.defined(table, names, elf::STT_OBJECT)
-    }
-
-    /// The addresses of the functions with these names that the file defines, in the order of the names.
-    pub fn functions<const N: usize>(
-        &self,
-        table: SymbolTable,
-        names: [&str; N],
-    ) -> Result<[Option<u64>; N], ElfError> {
-        self.defined(table, names, elf::STT_FUNC)
-    }
-
-    fn defined<const N: usize>(
-        &self,
-        table: SymbolTable,
-        names: [&str; N],
-        kind: u8,
-    ) -> Result<[Option<u64>; N], ElfError> {
-        let section = match table {
-            SymbolTable::Dynamic => elf::SHT_DYNSYM,
-            SymbolTable::Full => elf::SHT_SYMTAB,
-        };
-        let symbols = self.sections.symbols(self.endian, self.data, section)?;
+    ) -> Result<[Option<Place>; N], ElfError> {
+        let symbols = self.sections.symbols(self.endian, self.data, table.section_type())?;
         let mut found = [None; N];
         if symbols.is_empty() {
             return Ok(found);
@@ -139,18 +143,42 @@ impl<'data, R: ReadCacheOps> Elf<'data, R> {
         // The strings are read at once: asking `object` for each name would be a system call per symbol.
         let strings = self.sections.section(symbols.string_section())?.data(self.endian, self.data)?;
         for symbol in symbols.iter() {
-            if symbol.is_undefined(self.endian) || symbol.st_type() != kind {
+            let kind = symbol.st_type();
+            if symbol.is_undefined(self.endian) || (kind != elf::STT_OBJECT && kind != elf::STT_FUNC) {
                 continue;
             }
             let Some(name) = strings.get(symbol.st_name(self.endian) as usize..) else { continue };
             for (slot, wanted) in found.iter_mut().zip(names) {
                 let rest = name.strip_prefix(wanted.as_bytes());
                 if slot.is_none() && rest.is_some_and(|rest| rest.first() == Some(&0)) {
-                    *slot = Some(symbol.st_value(self.endian));
+                    let (address, size) = (symbol.st_value(self.endian), symbol.st_size(self.endian));
+                    *slot = Some(Place { address, size });
                 }
             }
         }
         Ok(found)
+    }
+
+    /// Whether a symbol table, with its strings, is small enough to be read. One that is not there is.
+    pub fn can_read(&self, table: SymbolTable) -> bool {
+        let sections =
+            self.sections.iter().filter(|section| section.sh_type(self.endian) == table.section_type());
+        sections.take(1).all(|section| {
+            let strings = self.sections.section(object::SectionIndex(section.sh_link(self.endian) as usize));
+            let size = |section: &elf::SectionHeader64<Endianness>| section.sh_size(self.endian);
+            size(section) <= MAX_READ && strings.is_ok_and(|strings| size(strings) <= MAX_READ)
+        })
+    }
+
+    /// The section with this name.
+    pub fn section(&self, name: &str) -> Option<Place> {
+        let (_, section) = self.sections.section_by_name(self.endian, name.as_bytes())?;
+        Some(Place { address: section.sh_addr(self.endian), size: section.sh_size(self.endian) })
+    }
+
+    /// Whether its code is for x86-64.
+    pub fn is_x86_64(&self) -> bool {
+        self.machine == elf::EM_X86_64
     }
 
     /// What the dynamic section names; nothing if the file has none.
@@ -174,14 +202,20 @@ impl<'data, R: ReadCacheOps> Elf<'data, R> {
         Ok(names)
     }
 
-    /// The `u64` that the file has for this address; `None` where it has no bytes for it (`.bss`).
-    pub fn u64_at(&self, address: u64) -> Option<u64> {
+    /// At most `size` bytes that the file has for this address, fewer where they end; `None` where it has none for it
+    /// (`.bss`).
+    pub fn bytes_at(&self, address: u64, size: u64) -> Option<&'data [u8]> {
         let segment = self.segments.iter().find(|segment| {
             address.checked_sub(segment.address).is_some_and(|offset| offset < segment.file_size)
         })?;
         let within = address - segment.address;
-        let bytes = self.data.read_bytes_at(segment.offset.checked_add(within)?, 8).ok()?;
-        let bytes = bytes.try_into().ok().filter(|_| within + 8 <= segment.file_size)?;
+        let size = size.min(segment.file_size - within);
+        self.data.read_bytes_at(segment.offset.checked_add(within)?, size).ok()
+    }
+
+    /// The `u64` that the file has for this address; `None` where it has no bytes for it.
+    pub fn u64_at(&self, address: u64) -> Option<u64> {
+        let bytes = self.bytes_at(address, 8)?.try_into().ok()?;
         Some(match self.endian {
             Endianness::Little => u64::from_le_bytes(bytes),
             Endianness::Big => u64::from_be_bytes(bytes),

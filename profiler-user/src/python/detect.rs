@@ -9,7 +9,7 @@ use std::io;
 use firetower_ebpf::reason::Reason;
 
 use super::file::{self, FileKind, InterpreterFile};
-use super::versions::Facts;
+use super::versions::{Build, Facts};
 use super::{Interpreter, Obstacle};
 use crate::model::Pid;
 use crate::process::maps::{Mapping, Maps, MapsError};
@@ -108,6 +108,9 @@ impl Recogniser {
 
 /// The files that may hold an interpreter, each by one of its mappings: the executable, then what is mapped
 /// executable and called after Python. Extension modules (`x.cpython-311-….so`, PEP 3149) are linked to it at most.
+///
+/// An interpreter inside of a library with a name of its own is not found: its process is no Python. Every library of
+/// every process would have to be read for it.
 fn candidates<'maps>(maps: &'maps Maps, executable: Option<&'maps Mapping>) -> Vec<&'maps Mapping> {
     let mut found: Vec<&Mapping> = executable.into_iter().collect();
     for mapping in maps.mappings() {
@@ -138,18 +141,28 @@ fn attach(
         Obstacle::unreadable(format_args!("CPython {version}: {name} is not mapped as its segments say"))
     })?;
     let runtime = bias.wrapping_add(file.runtime);
-    let (layout, objects) = match &file.release.facts {
-        Facts::Fixed { layout, objects } => (*layout, *objects),
+    let Build { layout, objects, interp_id } = match &file.release.facts {
+        Facts::Fixed { build, .. } => *build,
         Facts::SelfDescribed(facts) => facts.read(memory, runtime, version)?,
     };
+    let layout = objects.with_content(layout);
     layout.validate().and_then(|()| objects.validate()).map_err(|field| {
         Obstacle::unreadable(format_args!("CPython {version}: the process gives a senseless offset: {field}"))
     })?;
     // Whether there is an interpreter changes with time and is the kernel side's to see; that it can be read is not.
     let head = runtime.wrapping_add(layout.runtime_interpreters_head.into());
     memory.read_u64(head).map_err(|error| Obstacle::memory("the list of interpreters", error))?;
+    let current_tstate = file.current_tstate.map_or(0, |address| bias.wrapping_add(address));
     let file = mapping.path.clone();
-    Ok(Outcome::Python(Box::new(Interpreter { version, file, runtime, layout, objects })))
+    Ok(Outcome::Python(Box::new(Interpreter {
+        version,
+        file,
+        runtime,
+        current_tstate,
+        interp_id,
+        layout,
+        objects,
+    })))
 }
 
 /// What to add to an address in the file to get the address in the process.

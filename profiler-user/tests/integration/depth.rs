@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::each::each_version;
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture, python};
@@ -58,30 +59,7 @@ fn deep_recursions(minor: &str) {
     }
 }
 
-#[test]
-fn deep_recursions_python_2_7() {
-    deep_recursions("2.7");
-}
-
-#[test]
-fn deep_recursions_python_3_8() {
-    deep_recursions("3.8");
-}
-
-#[test]
-fn deep_recursions_python_3_11() {
-    deep_recursions("3.11");
-}
-
-#[test]
-fn deep_recursions_python_3_12() {
-    deep_recursions("3.12");
-}
-
-#[test]
-fn deep_recursions_python_3_13() {
-    deep_recursions("3.13");
-}
+each_version!(deep_recursions);
 
 /// Whether `forms.py` can have this stack. Its generated code, which has no source file with comments, is
 /// `<module>` in lines 2 and 6, where it calls `made`, and that calls `burn` in line 4.
@@ -130,30 +108,7 @@ fn every_form_of_code(minor: &str) {
     }
 }
 
-#[test]
-fn every_form_of_code_python_2_7() {
-    every_form_of_code("2.7");
-}
-
-#[test]
-fn every_form_of_code_python_3_8() {
-    every_form_of_code("3.8");
-}
-
-#[test]
-fn every_form_of_code_python_3_11() {
-    every_form_of_code("3.11");
-}
-
-#[test]
-fn every_form_of_code_python_3_12() {
-    every_form_of_code("3.12");
-}
-
-#[test]
-fn every_form_of_code_python_3_13() {
-    every_form_of_code("3.13");
-}
+each_version!(every_form_of_code);
 
 #[test]
 fn names_that_are_not_ascii() {

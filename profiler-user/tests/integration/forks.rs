@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::each::each_version;
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture, python};
@@ -121,30 +122,11 @@ fn record_command(minor: &str, method: &str) {
     assert_workers(minor, &workers, &folded::parse(&folded));
 }
 
-#[test]
-fn workers_forked_by_a_command_python_2_7() {
-    record_command("2.7", "fork");
+fn workers_forked_by_a_command(minor: &str) {
+    record_command(minor, "fork");
 }
 
-#[test]
-fn workers_forked_by_a_command_python_3_8() {
-    record_command("3.8", "fork");
-}
-
-#[test]
-fn workers_forked_by_a_command_python_3_11() {
-    record_command("3.11", "fork");
-}
-
-#[test]
-fn workers_forked_by_a_command_python_3_12() {
-    record_command("3.12", "fork");
-}
-
-#[test]
-fn workers_forked_by_a_command_python_3_13() {
-    record_command("3.13", "fork");
-}
+each_version!(workers_forked_by_a_command);
 
 #[test]
 fn workers_of_multiprocessing_that_execute_a_new_interpreter() {

@@ -3,10 +3,12 @@
 
 mod accounting;
 mod bad_input;
+mod builds;
 mod dashboards;
 mod depth;
 mod detection;
 mod doctor;
+mod each;
 mod folded;
 mod forks;
 mod hostile;
@@ -17,8 +19,10 @@ mod program;
 mod pythons;
 mod races;
 mod recordings;
+mod reused;
 mod running;
 mod service;
 mod shares;
+mod subinterpreters;
 mod target;
 mod threads;

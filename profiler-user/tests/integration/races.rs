@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::each::each_version;
 use crate::folded;
 use crate::program::Program;
 use crate::pythons::{Process, fixture, python};
@@ -49,27 +50,4 @@ fn never_impossible(minor: &str) {
     }
 }
 
-#[test]
-fn python_2_7() {
-    never_impossible("2.7");
-}
-
-#[test]
-fn python_3_8() {
-    never_impossible("3.8");
-}
-
-#[test]
-fn python_3_11() {
-    never_impossible("3.11");
-}
-
-#[test]
-fn python_3_12() {
-    never_impossible("3.12");
-}
-
-#[test]
-fn python_3_13() {
-    never_impossible("3.13");
-}
+each_version!(never_impossible);

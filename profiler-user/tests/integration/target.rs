@@ -8,8 +8,9 @@ use firetower::model::Pid;
 use firetower::process::live::LiveProcess;
 use firetower::process::memory::{LiveMemory, Memory};
 use firetower::python::Interpreter;
+use firetower::python::code::Code;
 use firetower::python::detect::{Outcome, Recogniser};
-use firetower_ebpf::abi::{self, FINGERPRINT_BYTES, PyLayout};
+use firetower::python::objects::Objects;
 
 use crate::line_tables::unhex;
 use crate::pythons::{Process, fixture};
@@ -92,12 +93,7 @@ pub fn examine(pid: Pid) -> Outcome {
     Recogniser::default().examine(&LiveProcess::new(pid))
 }
 
-/// The fingerprint of a code object, as the kernel side takes it.
-pub fn fingerprint(memory: &dyn Memory, layout: &PyLayout, code: u64) -> u32 {
-    let mut words = [0; FINGERPRINT_BYTES / 8];
-    for (index, word) in (0..).zip(&mut words) {
-        *word =
-            memory.read_u64(code + u64::from(layout.code_fingerprint) + 8 * index).expect("a code object");
-    }
-    abi::fingerprint(&words)
+/// The fingerprint of a code object that is there.
+pub fn fingerprint(memory: &dyn Memory, objects: &Objects, code: u64) -> u32 {
+    Code::fingerprint(memory, objects, code).expect("a code object")
 }

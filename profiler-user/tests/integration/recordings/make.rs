@@ -8,9 +8,9 @@ use firetower::process::live::LiveProcess;
 use firetower::process::view::ProcessView;
 use firetower::recording::{RecordedFrame, RecordedProcess, Recorder, Recording, minimise};
 
-use super::{examine, facts, folder, interpreter, just_started, symbolize};
+use super::{examine, facts, folder, interpreter, just_started, name_of, symbolize};
 use crate::detection::{find_thread, raw_frames};
-use crate::pythons::{Process, fixture, python, supported};
+use crate::pythons::{Process, build, builds, fixture};
 use crate::target::{text, wait_until_reading_input};
 
 /// Runs the fixture under a name that has no folder of this machine in it.
@@ -18,10 +18,8 @@ const PROGRAM: &str = "exec(compile(open('recorded.py', 'rb').read(), 'recorded.
 /// Where the recordings say that the interpreter was installed.
 const INSTALLED: &str = "/opt/python";
 
-/// The builds that are recorded: the name of the recording, and the interpreter.
-fn builds() -> Vec<(String, PathBuf)> {
-    supported().map(|minor| (format!("cpython-{minor}"), python(&minor))).collect()
-}
+/// Names the builds to record, separated by spaces; all if there is none.
+const WHICH: &str = "FIRETOWER_RECORD";
 
 /// What the program said of itself.
 struct Said {
@@ -102,7 +100,13 @@ fn record(name: &str, python: &Path) -> Recording {
 fn make() {
     let folder = folder();
     fs::create_dir_all(&folder).expect("a folder");
-    for (name, python) in builds() {
+    let asked = std::env::var(WHICH).unwrap_or_default();
+    let asked: Vec<&str> = asked.split_whitespace().collect();
+    let all = || builds().map(|(known, python)| (known.name, python)).collect();
+    let which: Vec<(&str, PathBuf)> =
+        if asked.is_empty() { all() } else { asked.into_iter().map(|name| (name, build(name))).collect() };
+    for (name, python) in which {
+        let name = name_of(name);
         let json = record(&name, &python).to_json().expect("JSON");
         println!("{name}: {} bytes, {}", json.len(), python.display());
         fs::write(folder.join(format!("{name}.json")), json).expect("a file");

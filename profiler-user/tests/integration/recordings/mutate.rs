@@ -9,7 +9,7 @@ use firetower_ebpf::abi::RawFrame;
 use proptest::prelude::*;
 
 use super::tamper::{hold, tamper};
-use super::{examine, raw, recordings, symbolize};
+use super::{examine, interpreter, raw, recordings, symbolize};
 
 static RECORDINGS: LazyLock<Vec<(String, Recording)>> = LazyLock::new(recordings);
 
@@ -58,9 +58,9 @@ fn each_kind_of_damage_has_its_reason() {
         assert_eq!((outcome, reason), (Some(Reason::InterpreterUnreadable), None), "{name}");
         let (outcome, reason, _) = after(recording, |process| process.memory.remove(frame.code, 8));
         assert_eq!((outcome, reason), (None, Some(Reason::CodeUnreadable)), "{name}");
-        // Freed: where the reference count was is the address of the next free block.
+        let fingerprinted = u64::from(interpreter(name, &recording.process).objects.code.fingerprint);
         let (outcome, reason, _) =
-            after(recording, |process| process.memory.insert(frame.code, &[1, 2, 3, 4, 5, 6, 0, 0]));
+            after(recording, |process| process.memory.insert(frame.code + fingerprinted, &[0x5a; 8]));
         assert_eq!((outcome, reason), (None, Some(Reason::CodeReplaced)), "{name}");
     }
 }
