@@ -8,6 +8,7 @@ pub mod aggregate;
 pub mod capture;
 pub mod cli;
 pub mod clock;
+pub mod dump;
 pub mod http;
 pub mod locked_memory;
 pub mod merge;

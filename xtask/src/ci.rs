@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::ebpf::{self, Toolchain};
-use crate::{fuzz, pythons, tidy, workspace};
+use crate::{fuzz, pythons, tidy, truth, workspace};
 
 /// How a step ended that did not fail.
 enum Done {
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     ("pythons", |_| pythons::provide(on_ci()).map(|()| Done::Passed)),
     ("test", test),
     ("fuzz", fuzz_all),
+    ("truth", truth_rate),
     ("doc", doc),
 ];
 
@@ -99,6 +100,14 @@ fn test(root: &Path) -> Result<Done> {
         cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", "sudo --preserve-env");
     }
     workspace::run(&mut cargo).map(|()| Done::Passed)
+}
+
+/// A short form of `cargo xtask truth`.
+fn truth_rate(root: &Path) -> Result<Done> {
+    if !workspace::is_root(root)? {
+        return Ok(Done::Skipped("it loads eBPF programs, and this is not root".to_owned()));
+    }
+    truth::check(root).map(|()| Done::Passed)
 }
 
 fn doc(root: &Path) -> Result<Done> {

@@ -9,6 +9,7 @@ mod fuzz;
 mod pythons;
 mod recordings;
 mod tidy;
+mod truth;
 mod vm;
 mod workspace;
 
@@ -41,6 +42,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
+    /// Compares firetower's stacks with what programs know of their own: how often they are exactly right
+    Truth(truth::Args),
     /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
     Vm {
         /// Kernels to boot: 5.10, 6.1, 6.12, newest [default: all]
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Recordings(args) => recordings::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Truth(args) => truth::run(&args),
         Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),
     };

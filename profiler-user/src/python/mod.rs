@@ -16,9 +16,11 @@ pub mod code;
 mod debug_offsets;
 pub mod detect;
 mod file;
+pub mod frames;
 mod interp_head;
 pub mod line_table;
 pub mod objects;
+pub mod threads;
 pub mod versions;
 
 /// The interpreter of one process.

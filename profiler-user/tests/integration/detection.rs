@@ -13,7 +13,7 @@ use firetower::process::memory::{LiveMemory, Memory, MemoryError};
 use firetower::python::Interpreter;
 use firetower::python::code::{Code, CodeError};
 use firetower::python::detect::Outcome;
-use firetower_ebpf::abi::{ABSENT, PyLayout, RawFrame, flags};
+use firetower_ebpf::abi::{ABSENT, PyLayout, flags};
 
 use crate::pythons::{Process, python, supported};
 use crate::target::{Target, examine, fingerprint};
@@ -82,7 +82,7 @@ fn a_code_object_with_another_fingerprint_is_replaced_and_other_memory_is_unread
 }
 
 /// Walks from the runtime to the thread with this ident, as the kernel side does it.
-pub fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u64 {
+fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u64 {
     let layout = &interpreter.layout;
     let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
     let mut interp = follow(interpreter.runtime, layout.runtime_interpreters_head);
@@ -102,15 +102,16 @@ pub fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -
     panic!("no thread state has the ident {ident:#x}");
 }
 
-/// The frames of a thread state that run Python code, leaf first, as the kernel side finds them.
-pub fn raw_frames(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> Vec<RawFrame> {
+/// The frames of a thread state that run Python code, leaf first: name and line; and how many entries from C were
+/// marked on the way.
+fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(String, u32)>, usize) {
     let layout = &interpreter.layout;
     let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
     let mut frame = follow(tstate, layout.tstate_frame);
     if layout.cframe_current_frame != ABSENT {
         frame = follow(frame, layout.cframe_current_frame);
     }
-    let mut frames: Vec<RawFrame> = Vec::new();
+    let (mut frames, mut entries, mut after_shim) = (Vec::new(), 0, false);
     while frame != 0 {
         let owner = match layout.frame_owner {
             ABSENT => 0,
@@ -118,32 +119,21 @@ pub fn raw_frames(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -
         };
         let shim = layout.owner_shim != ABSENT && u32::from(owner) >= layout.owner_shim;
         let marked = layout.flags & flags::OWNER_IS_ENTRY != 0 && owner == 1;
-        if shim {
-            // The first frame of a thread's chain is one from 3.15 on, and nothing called it.
-            if let Some(called) = frames.last_mut() {
-                called.set_entry();
-            }
-        } else {
+        // Shims may follow each other: from 3.15 each thread starts with one.
+        entries +=
+            usize::from((shim && !after_shim) || marked || layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0);
+        after_shim = shim;
+        if !shim {
             let tag = if layout.flags & flags::CODE_IS_TAGGED != 0 { 7 } else { 0 };
             let address = follow(frame, layout.frame_code) & !tag;
             let instr = instruction(memory, layout, frame, address);
-            let is_entry = marked || layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0;
             let fingerprint = fingerprint(memory, &interpreter.objects, address);
-            frames.push(RawFrame::new(address, instr, fingerprint, is_entry));
+            let code = Code::read(memory, &interpreter.objects, address, fingerprint).expect("a code object");
+            frames.push((code.name.to_string(), code.line_at(instr)));
         }
         frame = follow(frame, layout.frame_previous);
     }
-    frames
-}
-
-/// Name and line of each frame.
-fn named(memory: &dyn Memory, interpreter: &Interpreter, frames: &[RawFrame]) -> Vec<(String, u32)> {
-    let named = frames.iter().map(|raw| {
-        let code = Code::read(memory, &interpreter.objects, raw.code(), raw.fingerprint);
-        let code = code.expect("a code object");
-        (code.name.to_string(), code.line_at(raw.instr))
-    });
-    named.collect()
+    (frames, entries)
 }
 
 /// Bytes from the first instruction of `code` to the one that `frame` runs.
@@ -170,9 +160,8 @@ fn the_layout_leads_to_the_main_threads_frames_and_their_lines() {
         let target = Target::start(&mut Command::new(python(&minor)));
         let (memory, interpreter) = (target.memory(), target.interpreter());
         let tstate = find_thread(&memory, &interpreter, target.ident);
-        let raw = raw_frames(&memory, &interpreter, tstate);
-        assert_eq!(named(&memory, &interpreter, &raw), target.frames, "Python {minor}");
-        let entries = raw.iter().filter(|raw| raw.is_entry()).count();
+        let (frames, entries) = walk(&memory, &interpreter, tstate);
+        assert_eq!(frames, target.frames, "Python {minor}");
         assert_eq!(entries, 2, "Python {minor}: the module is called by C, and so is the key of sorted()");
         if interpreter.layout.tstate_datastack_top != ABSENT {
             let chunk =
@@ -258,8 +247,7 @@ fn a_library_that_only_the_process_can_see_is_found_in_its_mount_namespace() {
 fn check_frames(target: &Target) {
     let (memory, interpreter) = (target.memory(), target.interpreter());
     let tstate = find_thread(&memory, &interpreter, target.ident);
-    let raw = raw_frames(&memory, &interpreter, tstate);
-    assert_eq!(named(&memory, &interpreter, &raw), target.frames, "{}", target.version);
+    assert_eq!(walk(&memory, &interpreter, tstate).0, target.frames, "{}", target.version);
 }
 
 #[test]

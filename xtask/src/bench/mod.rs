@@ -16,9 +16,9 @@ mod firetower;
 mod kernel;
 mod machine;
 mod peers;
-mod process;
+pub mod process;
 mod stacks;
-mod table;
+pub mod table;
 mod truth;
 
 use std::fs;

@@ -8,8 +8,7 @@ use firetower::process::live::LiveProcess;
 use firetower::process::view::ProcessView;
 use firetower::recording::{RecordedFrame, RecordedProcess, Recorder, Recording, minimise};
 
-use super::{examine, facts, folder, interpreter, just_started, name_of, symbolize};
-use crate::detection::{find_thread, raw_frames};
+use super::{examine, facts, folder, frames, interpreter, just_started, name_of, symbolize};
 use crate::pythons::{Process, build, builds, fixture};
 use crate::target::{text, wait_until_reading_input};
 
@@ -59,8 +58,7 @@ fn record(name: &str, python: &Path) -> Recording {
     let live = LiveProcess::new(target.pid());
     let recorder = Recorder::new(&live);
     let found = interpreter(name, &recorder);
-    let tstate = find_thread(recorder.memory(), &found, said.thread);
-    let raw = raw_frames(recorder.memory(), &found, tstate);
+    let raw = frames(recorder.memory(), &found, said.thread);
     let symbolized = symbolize(&recorder, &found, raw.clone());
     assert_eq!(symbolized.reason, None, "{name}");
     assert_eq!(raw.len(), said.frames.len(), "{name}");

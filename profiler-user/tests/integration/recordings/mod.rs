@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use firetower::capture::StackDefinition;
 use firetower::model::{Frame, FrameKind};
 use firetower::native::kallsyms::Kallsyms;
+use firetower::process::memory::Memory;
 use firetower::process::view::ProcessView;
-use firetower::python::Interpreter;
 use firetower::python::detect::{Outcome, Recogniser};
+use firetower::python::{Interpreter, frames, versions};
 use firetower::recording::{RecordedFrame, RecordedProcess, Recording};
 use firetower::symbolize::{Symbolized, Symbolizer};
 use firetower_ebpf::abi::{PyLayout, RawFrame};
 
-use crate::detection::{find_thread, raw_frames};
 use crate::pythons::INTERPRETERS;
 
 /// Most bytes of a recording's file.
@@ -58,6 +58,17 @@ fn interpreter(name: &str, process: &dyn ProcessView) -> Interpreter {
         Outcome::Python(interpreter) => *interpreter,
         other => panic!("{name}: {other:?}"),
     }
+}
+
+/// The frames of the thread with this `pthread_self()`, leaf first, found from the runtime on.
+fn frames(memory: &dyn Memory, interpreter: &Interpreter, thread: u64) -> Vec<RawFrame> {
+    let facts = versions::thread_facts(interpreter.version).expect("it is supported");
+    let offsets = facts.resolve(memory, interpreter).expect("its threads can be read");
+    let threads = offsets.list(memory, &interpreter.layout, interpreter.runtime).expect("a list");
+    assert!(threads.len() > 1, "the program has two threads");
+    let state = threads.iter().find(|state| state.thread_id == thread).expect("it is in the list");
+    let stack = frames::walk(memory, &interpreter.layout, &interpreter.objects, state.address);
+    stack.expect("it waits").frames.into_iter().map(|(_, raw)| raw).collect()
 }
 
 /// The stack in names.
@@ -138,10 +149,9 @@ fn before_its_libraries_are_mapped_a_recorded_process_is_not_yet_python() {
 fn the_layout_leads_to_the_recorded_frames() {
     for (name, recording) in recordings() {
         let interpreter = interpreter(&name, &recording.process);
-        let memory = recording.process.memory();
-        let tstate = find_thread(memory, &interpreter, recording.thread);
         let expected: Vec<RawFrame> = recording.stack.iter().map(raw).collect();
-        assert_eq!(raw_frames(memory, &interpreter, tstate), expected, "{name}");
+        let found = frames(recording.process.memory(), &interpreter, recording.thread);
+        assert_eq!(found, expected, "{name}");
     }
 }
 

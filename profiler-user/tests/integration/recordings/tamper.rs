@@ -13,12 +13,16 @@ use firetower::process::memory::{Memory, MemoryError};
 use firetower::process::sparse::Sparse;
 use firetower::process::view::{MappedFile, ProcessView};
 use firetower::python::detect::{Outcome, Recogniser};
+use firetower::python::{Interpreter, frames, versions};
 use firetower::recording::RecordedProcess;
 use firetower::symbolize::Symbolizer;
 use firetower_ebpf::abi::RawFrame;
 
 /// Bytes of a script that make one edit: what, where (24 bits) and a value.
 const EDIT: usize = 12;
+
+/// Reads of one process, all lists and chains of it: what was recorded has no room for more of them.
+const MOST_READS: u64 = 100_000;
 
 /// Edits a process as a script of any bytes says, one edit per [`EDIT`] of them.
 pub fn tamper(process: &mut RecordedProcess, script: &[u8]) {
@@ -103,7 +107,7 @@ fn change_maps(maps: &mut Vec<String>, place: usize, value: [u8; 8]) {
 /// Looks at a process as the agent does, and holds what must hold of any: an outcome with its reason, a frame or a
 /// reason for every frame, and little read for it. Panics if it does not hold.
 pub fn hold(recogniser: &mut Recogniser, process: &dyn ProcessView, stack: &[RawFrame]) {
-    let counted = Counted { process, reads: Cell::new(0), bytes: Cell::new(0) };
+    let mut counted = Counted { process, reads: Cell::new(0), bytes: Cell::new(0) };
     let interpreter = match recogniser.examine(&counted) {
         Outcome::Python(interpreter) => interpreter,
         Outcome::Broken { reason, detail } => {
@@ -113,7 +117,10 @@ pub fn hold(recogniser: &mut Recogniser, process: &dyn ProcessView, stack: &[Raw
         }
         Outcome::NotPython | Outcome::NotYet => return,
     };
-    counted.expect_at_most(4, 1 << 16);
+    counted.expect_at_most(8, 1 << 16);
+    walk(&counted, &interpreter);
+    counted.expect_at_most(MOST_READS, MOST_READS << 8);
+    (counted.reads, counted.bytes) = Default::default();
 
     let definition = StackDefinition { python: stack.to_vec(), ..StackDefinition::default() };
     let mut symbolizer = Symbolizer::new(Kallsyms::default());
@@ -124,6 +131,19 @@ pub fn hold(recogniser: &mut Recogniser, process: &dyn ProcessView, stack: &[Raw
     // A line table of 1 MiB, two texts of 4096 characters, and headers.
     let frames = stack.len() as u64;
     counted.expect_at_most(4 + 20 * frames, (1 << 16) + frames * ((1 << 20) + (1 << 16)));
+}
+
+/// Lists the threads and walks their frames: to a stack or a reason.
+fn walk(process: &Counted<'_>, interpreter: &Interpreter) {
+    let facts = versions::thread_facts(interpreter.version).expect("it is supported");
+    let Ok(offsets) = facts.resolve(process, interpreter) else { return };
+    let Ok(threads) = offsets.list(process, &interpreter.layout, interpreter.runtime) else { return };
+    for thread in threads {
+        match frames::walk(process, &interpreter.layout, &interpreter.objects, thread.address) {
+            Ok(stack) => assert!(!stack.frames.is_empty() && stack.frames.len() <= frames::MOST_FRAMES),
+            Err(reason) => assert!(!reason.label().is_empty()),
+        }
+    }
 }
 
 /// Counts the memory that is read of a process.
