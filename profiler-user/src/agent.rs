@@ -23,6 +23,7 @@ use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, Run
 use crate::clock::Clock;
 use crate::model::{Frame, Pid, Reason, Sample, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
+use crate::process::memory::LiveMemory;
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
@@ -301,7 +302,7 @@ impl Agent {
             Some(State::Python(interpreter)) => interpreter.clone(),
             _ => return Err(Reason::ProcessExited),
         };
-        let named = self.symbolizer.symbolize(pid, &interpreter, definition);
+        let named = self.symbolizer.symbolize(pid, &LiveMemory::new(pid), &interpreter, definition);
         let stack = lock(&self.aggregate).intern(named.frames);
         Ok(KnownStack { pid, stack, reason: named.reason })
     }

@@ -21,6 +21,7 @@ mod metrics;
 mod program;
 mod pythons;
 mod races;
+mod recordings;
 mod reused;
 mod running;
 mod samples;
