@@ -15,6 +15,7 @@ use crate::process::memory::MemoryError;
 pub mod code;
 mod debug_offsets;
 pub mod detect;
+mod embedded;
 mod file;
 mod interp_head;
 pub mod line_table;

@@ -9,6 +9,7 @@ mod depth;
 mod detection;
 mod doctor;
 mod each;
+mod embedded;
 mod folded;
 mod forks;
 mod hostile;
