@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::process::Command;
 
 use firetower::dump::{self, Dump, Stack, Thread, Why};
-use firetower::model::{Frame, FrameKind, Reason};
+use firetower::model::{Frame, FrameKind, Pid, Reason};
 use firetower::python::frames::MOST_FRAMES;
 use firetower::python::threads::Holds;
 
@@ -241,3 +241,52 @@ fn a_thread_in_two_interpreters_has_a_stack_in_each() {
 
 /// Versions whose library has no module that makes interpreters: `_xxsubinterpreters` is new in 3.8.
 const WITHOUT_INTERPRETERS: &[&str] = &["2.7", "3.6", "3.7"];
+
+/// The ids that a process has in its own pid namespace are not the ones by which we see its threads.
+#[test]
+fn threads_of_a_pid_namespace_are_known() {
+    for minor in ["3.8", "3.12"] {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(python(minor));
+        let mut process = Process::start(command.arg(fixture("waits.py")).args(["wait", "1"]));
+        let said: Vec<String> = (0..4).map(|_| process.line().expect("four threads")).collect();
+        assert!(said.iter().all(|line| line.len() < "THREAD selects 99".len()), "{said:?}: ids of its own");
+        let children = format!("/proc/{0}/task/{0}/children", process.pid());
+        let inside = std::fs::read_to_string(children).expect("its child");
+        let pid = Pid(inside.trim().parse().expect("one child"));
+        let mut names: Vec<String> = wait_for("its threads' sleep", || {
+            let dump = dump::take(pid).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
+            let exact = |thread: &Thread| matches!(thread.stack, Stack::Exact(_));
+            dump.threads.iter().all(exact).then_some(dump)
+        })
+        .threads
+        .iter()
+        .map(|thread| thread.task.as_ref().expect("it is known").name.to_string())
+        .collect();
+        names.sort();
+        assert_eq!(names, ["deep", "locks", &format!("python{minor}"), "selects", "sleeps"]);
+    }
+}
+
+/// A forked child's one thread is the child, whatever its parent's was.
+#[test]
+fn the_thread_of_a_forked_child_is_known() {
+    for minor in supported() {
+        // Both end when their input does.
+        let fork = "import os, sys\nchild = os.fork()
+if child:
+    os.write(1, ('%d\\n' % child).encode())
+sys.stdin.read()";
+        let mut process = Process::start(Command::new(python(&minor)).args(["-c", fork]));
+        let child = Pid(process.line().and_then(|line| line.parse().ok()).expect("a child"));
+        // Until it has run for the first time it has not even its id.
+        let known = wait_for("the child's thread", || {
+            let dump = dump::take(child).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
+            let [thread] = &dump.threads[..] else { panic!("Python {minor}: {:?}", dump.threads) };
+            thread.task.clone()
+        });
+        assert_eq!(known.tid.0, child.0, "Python {minor}");
+        process.close_input();
+        assert_eq!(process.line(), None);
+    }
+}
