@@ -1,5 +1,6 @@
 //! Tasks for working on firetower: `cargo xtask …`. It must not know how profiling works: it builds, checks and measures.
 
+mod apt;
 mod bench;
 mod ci;
 mod demo;
@@ -31,11 +32,7 @@ enum Task {
     /// Runs everything that is held: format, tidy, clippy, the eBPF object, tests, docs
     Ci,
     /// Says where the Python interpreters are that the tests need
-    Pythons {
-        /// Install what is missing, with pyenv
-        #[arg(long)]
-        install: bool,
-    },
+    Pythons(pythons::Args),
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
     /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
@@ -52,7 +49,7 @@ fn main() -> ExitCode {
         Task::Ebpf(task) => ebpf::run(&task),
         Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
         Task::Ci => ci::run(),
-        Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
+        Task::Pythons(args) => pythons::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),

@@ -7,7 +7,8 @@ use aya::maps::{Map, MapData, RingBuf};
 use firetower_ebpf::abi::{
     MAX_KERNEL_FRAMES, MAX_PYTHON_FRAMES, ProcessEvent, RawFrame, SampleEvent, StackEvent, event,
 };
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 use super::CaptureError;
 
@@ -46,8 +47,8 @@ impl Drain {
     /// Waits until the kernel side wakes the agent, or `timeout` is over.
     pub fn wait(&self, timeout: Duration) -> Result<(), CaptureError> {
         let mut fds = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];
-        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
+        // Not poll: its whole milliseconds are too long where a process is about to load its interpreter.
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(timeout)), None) {
             // A signal is for others to act on: the caller looks at its stop flag after each wait.
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
             Err(error) => Err(CaptureError::Io(error.into())),

@@ -85,7 +85,8 @@ fn check_standard_library(minor: &str) {
             _ => break line[2..].parse::<u32>().expect("the number of files"),
         }
     };
-    assert!(files > 1000 && codes > 30_000 && skipped < files / 50, "{minor}: {files} {codes} {skipped}");
+    // Distributions leave the tests out.
+    assert!(files > 500 && codes > 15_000 && skipped < files / 50, "{minor}: {files} {codes} {skipped}");
 }
 
 #[test]

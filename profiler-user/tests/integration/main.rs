@@ -3,6 +3,7 @@
 
 mod accounting;
 mod bad_input;
+mod builds;
 mod dashboards;
 mod depth;
 mod detection;
@@ -10,6 +11,8 @@ mod doctor;
 mod dump;
 mod dump_command;
 mod dump_hostile;
+mod each;
+mod embedded;
 mod folded;
 mod forks;
 mod hostile;
@@ -19,8 +22,10 @@ mod metrics;
 mod program;
 mod pythons;
 mod races;
+mod reused;
 mod running;
 mod service;
 mod shares;
+mod subinterpreters;
 mod target;
 mod threads;

@@ -78,7 +78,7 @@ impl Target {
 }
 
 /// Waits until the main thread is in read(0, …): proc_pid_syscall(5).
-fn wait_until_reading_input(pid: Pid) {
+pub fn wait_until_reading_input(pid: Pid) {
     let read = format!("{} 0x0 ", libc::SYS_read);
     let deadline = Instant::now() + Duration::from_secs(30);
     while !fs::read_to_string(format!("/proc/{pid}/syscall")).expect("the target runs").starts_with(&read) {

@@ -78,15 +78,14 @@ struct Bench {
 impl Bench {
     /// The interpreters to measure, by minor version; the order is that of the versions.
     fn pythons(&self) -> Result<Vec<(&'static str, PathBuf)>> {
-        let pyenv = pythons::pyenv_root()?;
         let find = |version: &'static str| {
-            let python = pythons::find(&pyenv, version);
+            let python = pythons::find_release(version)?;
             let python = python.with_context(|| {
                 format!("there is no Python {version}: `cargo xtask pythons --install` builds it")
             });
             Ok((version, python?))
         };
-        pythons::WANTED.iter().map(|(version, _)| find(version)).collect()
+        pythons::releases().map(find).collect()
     }
 
     /// A program of the benchmark's own, to be run by Python.

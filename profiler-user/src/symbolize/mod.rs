@@ -3,6 +3,8 @@
 //! A code object is read from its process once, and known by its address and fingerprint from then on. What can't be
 //! named becomes a frame that says why; the first such reason is the reason of the whole stack.
 
+mod codes;
+
 use std::sync::Arc;
 
 use firetower_ebpf::abi::RawFrame;
@@ -16,11 +18,7 @@ use crate::process::memory::LiveMemory;
 use crate::python::Interpreter;
 use crate::python::code::Code;
 
-/// Code objects that are remembered of one process; a process that makes more is read anew.
-const MAX_CODES: usize = 65_536;
-
-/// Address and fingerprint of a code object.
-type CodeKey = (u64, u32);
+use codes::Codes;
 
 /// A stack in names.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ pub struct Symbolized {
 #[derive(Debug)]
 pub struct Symbolizer {
     kernel: Kallsyms,
-    codes: FxHashMap<Pid, FxHashMap<CodeKey, Arc<Code>>>,
+    codes: FxHashMap<Pid, Codes>,
     failures: FxHashMap<Reason, u64>,
 }
 
@@ -68,6 +66,15 @@ impl Symbolizer {
         Symbolized { frames: merge::merge(stack.truncated, python, kernel), reason }
     }
 
+    /// A child process starts with its parent's memory, and so with the code objects that are known of the parent; what
+    /// either makes later is its own.
+    pub fn inherit(&mut self, child: Pid, parent: Pid) {
+        if let Some(codes) = self.codes.get_mut(&parent) {
+            let inherited = codes.fork();
+            self.codes.insert(child, inherited);
+        }
+    }
+
     /// Drops what is known of a process that has ended, or runs another program now.
     pub fn forget(&mut self, pid: Pid) {
         self.codes.remove(&pid);
@@ -90,16 +97,15 @@ impl Symbolizer {
         let code = match codes.get(&key) {
             Some(code) => code,
             None => {
-                let code =
-                    Code::read(&LiveMemory::new(pid), &interpreter.objects, raw.code(), raw.fingerprint)
-                        .map_err(|error| {
-                            tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());
-                            error.reason()
-                        })?;
-                if codes.len() >= MAX_CODES {
-                    codes.clear();
-                }
-                codes.entry(key).or_insert(Arc::new(code))
+                let memory = LiveMemory::new(pid);
+                let code = Code::read(&memory, &interpreter.objects, raw.code(), raw.fingerprint)
+                    .map(Arc::new)
+                    .map_err(|error| {
+                        tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());
+                        error.reason()
+                    })?;
+                codes.insert(key, code.clone());
+                code
             }
         };
         if code.is_shim {
