@@ -28,6 +28,7 @@ mod running;
 mod samples;
 mod service;
 mod shares;
+mod short;
 mod subinterpreters;
 mod target;
 mod threads;
