@@ -1,4 +1,7 @@
 //! `cargo xtask pythons`: the interpreters that tests and measurements run, where they are, and bringing the missing.
+//!
+//! Debian's packages take some five seconds an interpreter. A build from source takes 120 to 190 seconds of CPU time, so
+//! that all but pyenv's are there in six minutes on two idle CPUs; in the end they take a gigabyte.
 
 mod debian;
 mod install;
