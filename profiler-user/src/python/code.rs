@@ -109,6 +109,11 @@ fn read_object(memory: &dyn Memory, objects: &Objects, address: u64) -> Result<V
     memory.read_bytes(address, size, size)
 }
 
+/// The fingerprint of the code object at `address`, as the kernel side takes it.
+pub fn fingerprint(memory: &dyn Memory, objects: &Objects, address: u64) -> Result<u32, MemoryError> {
+    fingerprint_of(memory, objects, &read_object(memory, objects, address)?)
+}
+
 /// Whether this is the code object that was sampled. One whose name or line table can't be read any more is not.
 fn is_sampled(memory: &dyn Memory, objects: &Objects, object: &[u8], fingerprint: u32) -> bool {
     objects.references.alive(object) && fingerprint_of(memory, objects, object) == Ok(fingerprint)

@@ -17,9 +17,11 @@ mod debug_offsets;
 pub mod detect;
 mod embedded;
 mod file;
+pub mod frames;
 mod interp_head;
 pub mod line_table;
 pub mod objects;
+pub mod threads;
 pub mod versions;
 
 /// The interpreter of one process.

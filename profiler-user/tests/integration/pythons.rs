@@ -1,6 +1,6 @@
 //! The interpreters that tests run, and child processes that don't outlive their test.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -124,6 +124,12 @@ impl Process {
         let mut line = String::new();
         let read = self.output.read_line(&mut line).expect("output in UTF-8");
         (read > 0).then(|| line.trim_end().to_owned())
+    }
+
+    /// Gives it an empty line to read.
+    pub fn write_line(&mut self) {
+        let input = self.child.stdin.as_mut().expect("it is open");
+        input.write_all(b"\n").expect("it reads");
     }
 
     /// Closes its standard input: fixtures end when that ends.

@@ -15,6 +15,9 @@ use super::objects::Objects;
 mod frame_objects;
 mod interpreter_frames;
 mod self_described;
+mod threads;
+
+pub use threads::thread_facts;
 
 /// A CPython version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
