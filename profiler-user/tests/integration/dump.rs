@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::process::Command;
 
-use firetower::dump::{self, Dump, Stack, Thread, Why};
+use firetower::dump::{self, Dump, Frames, Stack, Thread, Why};
 use firetower::model::{Frame, FrameKind, Pid, Reason};
 use firetower::python::frames::MOST_FRAMES;
 use firetower::python::threads::Holds;
@@ -50,9 +50,11 @@ impl Waits {
         wait_for(&format!("the threads of Python {minor}"), || {
             let dump = dump::take(self.process.pid()).unwrap_or_else(|error| panic!("{minor}: {error}"));
             let there = ends.iter().all(|(name, text)| {
-                let stack = by_tid(&dump, self.tids[*name]).map(|thread| stack_of(thread, minor));
-                let leaf = stack.and_then(|stack| stack.last().map(|frame| frame.line));
-                leaf.is_some_and(|line| lines.get(line as usize - 1).is_some_and(|line| line.contains(text)))
+                let Some(thread) = by_tid(&dump, self.tids[*name]) else { return false };
+                let Stack::Exact(Frames { frames, .. }) = &thread.stack else { return false };
+                let line = frames.first().and_then(|leaf| lines.get(leaf.line as usize - 1));
+                let waits = thread.task.as_ref().is_some_and(|known| known.state == 'S');
+                line.is_some_and(|line| line.contains(text)) && waits == !text.starts_with("sum(")
             });
             there.then_some(dump)
         })
@@ -264,10 +266,7 @@ fn threads_of_a_pid_namespace_are_known() {
 /// A forked child's one thread is the child, whatever its parent's was.
 fn the_thread_of_a_forked_child_is_known(minor: &str) {
     // Both end when their input does.
-    let fork = "import os, sys\nchild = os.fork()
-if child:
-os.write(1, ('%d\\n' % child).encode())
-sys.stdin.read()";
+    let fork = "import os, sys\nchild = os.fork()\nif child: os.write(1, ('%d\\n' % child).encode())\nsys.stdin.read()";
     let mut process = Process::start(Command::new(interpreter(minor)).args(["-c", fork]));
     let child = Pid(process.line().and_then(|line| line.parse().ok()).expect("a child"));
     // Until it has run for the first time it has not even its id.
