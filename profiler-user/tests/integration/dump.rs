@@ -52,9 +52,9 @@ impl Waits {
             let there = ends.iter().all(|(name, text)| {
                 let Some(thread) = by_tid(&dump, self.tids[*name]) else { return false };
                 let Stack::Exact(Frames { frames, .. }) = &thread.stack else { return false };
-                let line = frames.first().and_then(|leaf| lines.get(leaf.line as usize - 1));
+                let line = frames.first().and_then(|leaf| lines.get((leaf.line as usize).checked_sub(1)?));
                 let waits = thread.task.as_ref().is_some_and(|known| known.state == 'S');
-                line.is_some_and(|line| line.contains(text)) && waits == !text.starts_with("sum(")
+                line.is_some_and(|line| line.contains(text)) && waits != text.starts_with("sum(")
             });
             there.then_some(dump)
         })
