@@ -135,18 +135,22 @@ fn a_stack_without_an_end_is_cut_at_its_root(minor: &str) {
 
 each_version!(a_stack_without_an_end_is_cut_at_its_root);
 
+/// Waits until the program is past the line that says READY.
+fn wait_until_in_main(process: &Process) {
+    wait_for("its loop", || {
+        let dump = dump::take(process.pid()).expect("it runs");
+        let stack = by_tid(&dump, process.pid().0).map(|thread| &thread.stack);
+        matches!(stack, Some(Stack::Exact(frames)) if frames.frames.iter().any(|frame| &*frame.function == "main"))
+            .then_some(())
+    });
+}
+
 /// What a program that changes its frames as often as it can is caught at: every exact stack is one that it can have.
 fn a_changing_stack_is_never_impossible(minor: &str) {
     let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("races.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let program = Program::of("races.py", minor);
-    wait_for("its loop", || {
-        let dump = dump::take(process.pid()).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
-        match &dump.threads[..] {
-            [Thread { stack: Stack::Exact(frames), .. }] if frames.frames.len() > 1 => Some(()),
-            _ => None,
-        }
-    });
+    wait_until_in_main(&process);
     let (mut exact, mut other) = (0, Vec::new());
     let mut functions = HashMap::new();
     for _ in 0..DUMPS {
@@ -281,3 +285,33 @@ fn the_thread_of_a_forked_child_is_known(minor: &str) {
 }
 
 each_version!(the_thread_of_a_forked_child_is_known);
+
+/// Threads that start and end all the time have only stacks that they can have, and ended ones are not shown.
+fn threads_that_come_and_go(minor: &str) {
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("brief_threads.py")));
+    assert_eq!(process.line().as_deref(), Some("READY"));
+    wait_until_in_main(&process);
+    let program = Program::of("brief_threads.py", minor);
+    let is_own = |frame: &Seen| program.file.to_str() == Some(&frame.file);
+    let mut of_threads = 0;
+    for _ in 0..30 {
+        let dump = dump::take(process.pid()).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
+        assert!(by_tid(&dump, process.pid().0).is_some(), "Python {minor}: {dump:#?}");
+        for thread in &dump.threads {
+            let Stack::Exact(frames) = &thread.stack else { continue };
+            let stack = seen(&frames.frames);
+            // Only the program's own frames are known: below the library's ones in a thread, above them in the main one.
+            let own: Vec<Seen> = stack.iter().filter(|frame| is_own(frame)).cloned().collect();
+            let checked = if stack.first().is_some_and(is_own) {
+                program.check(&stack[..stack.iter().position(|frame| !is_own(frame)).unwrap_or(stack.len())])
+            } else {
+                of_threads += usize::from(!own.is_empty());
+                program.check_below(&own)
+            };
+            checked.unwrap_or_else(|error| panic!("Python {minor}: {error}: {stack:#?}"));
+        }
+    }
+    assert!(of_threads > 0, "Python {minor}: no thread was caught at work");
+}
+
+each_version!(threads_that_come_and_go);
