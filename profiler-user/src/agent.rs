@@ -21,8 +21,9 @@ use rustc_hash::FxHashMap;
 use crate::aggregate::Aggregate;
 use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, RunTime, StackDefinition};
 use crate::clock::Clock;
-use crate::model::{Frame, Pid, Reason, Series, StackId, Tid, Weight};
+use crate::model::{Frame, Pid, Reason, Sample, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
+use crate::process::memory::LiveMemory;
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
@@ -41,6 +42,10 @@ const MAX_EVENTS: usize = 1024;
 
 /// The aggregate, shared with those who ask it.
 pub type SharedAggregate = Arc<Mutex<Aggregate>>;
+
+/// Who gets each sample as it is added to the aggregate, in the order in which samples are drained. What the kernel side
+/// could not hand over is no sample here: [`Agent::counters`] has its number.
+pub type Observer = Box<dyn FnMut(&Sample<'_>) + Send>;
 
 /// A lock that a panic elsewhere can't take away: the aggregate's methods leave it whole.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -69,6 +74,7 @@ pub struct Agent {
     lost: FxHashMap<Reason, u64>,
     clock: Clock,
     sample_weight: Weight,
+    observer: Option<Observer>,
 }
 
 impl Agent {
@@ -90,7 +96,14 @@ impl Agent {
             lost: FxHashMap::default(),
             clock,
             sample_weight: Weight { samples: 1, nanoseconds: period.as_nanos() as u64 },
+            observer: None,
         })
+    }
+
+    /// The same, with someone who gets every sample.
+    #[must_use]
+    pub fn observed_by(self, observer: Observer) -> Agent {
+        Agent { observer: Some(observer), ..self }
     }
 
     /// Lets samples fire.
@@ -234,8 +247,14 @@ impl Agent {
         };
         // Events come in order: a sample from before an exec is handled before the process is forgotten for it.
         let series = self.series.id(&mut aggregate, sample, self.processes.get(pid));
-        let overflow = aggregate.add(self.clock.unix(sample.time), series, stack, self.sample_weight);
-        self.accounts.sample(pid, reason.or(overflow), self.sample_weight);
+        let (unix, weight) = (self.clock.unix(sample.time), self.sample_weight);
+        let reason = reason.or(aggregate.add(unix, series, stack, weight));
+        self.accounts.sample(pid, reason, weight);
+        if let Some(observer) = &mut self.observer {
+            let (time, tid, cpu) = (sample.time, Tid(sample.tid), sample.cpu);
+            let (thread, stacks) = (&*series::thread_name(&sample.comm), aggregate.stacks());
+            observer(&Sample { time, unix, pid, tid, thread, cpu, weight, stacks, stack, reason });
+        }
     }
 
     /// The sample's stack, by its hash or by the definition that came along.
@@ -283,7 +302,7 @@ impl Agent {
             Some(State::Python(interpreter)) => interpreter.clone(),
             _ => return Err(Reason::ProcessExited),
         };
-        let named = self.symbolizer.symbolize(pid, &interpreter, definition);
+        let named = self.symbolizer.symbolize(pid, &LiveMemory::new(pid), &interpreter, definition);
         let stack = lock(&self.aggregate).intern(named.frames);
         Ok(KnownStack { pid, stack, reason: named.reason })
     }

@@ -20,5 +20,6 @@ pub mod privileges;
 pub mod process;
 pub mod python;
 pub mod query;
+pub mod recording;
 pub mod render;
 pub mod symbolize;

@@ -235,6 +235,31 @@ pub struct Series {
     pub interpreter: Option<u64>,
 }
 
+/// One sample with its named stack, as the agent hands it to whoever wants them one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// `CLOCK_MONOTONIC` nanoseconds at which it was taken.
+    pub time: u64,
+    /// The same moment in Unix nanoseconds.
+    pub unix: u64,
+    /// The process.
+    pub pid: Pid,
+    /// The thread.
+    pub tid: Tid,
+    /// The thread's name as the kernel has it (`comm`).
+    pub thread: &'a str,
+    /// The CPU that it ran on, from 0.
+    pub cpu: u32,
+    /// One sample, and the CPU time that it stands for.
+    pub weight: Weight,
+    /// The frames and stacks that `stack` is of.
+    pub stacks: &'a Stacks,
+    /// What was running. Lines are always those being run.
+    pub stack: StackId,
+    /// Why it has no whole, named Python stack; `None` if it has.
+    pub reason: Option<Reason>,
+}
+
 /// Stacks with weights, ready to be rendered: what a query answers.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {

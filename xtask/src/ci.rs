@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::ebpf::{self, Toolchain};
-use crate::{pythons, tidy, workspace};
+use crate::{fuzz, pythons, tidy, truth, workspace};
 
 /// How a step ended that did not fail.
 enum Done {
@@ -20,12 +20,14 @@ enum Done {
 type Step = (&'static str, fn(&Path) -> Result<Done>);
 
 const STEPS: &[Step] = &[
-    ("format", |root| cargo(root, &["fmt", "--all", "--check"])),
+    ("format", format),
     ("tidy", |root| tidy::check(root).map(|()| Done::Passed)),
     ("clippy", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"])),
     ("ebpf verify", ebpf_verify),
     ("pythons", |_| pythons::provide(on_ci()).map(|()| Done::Passed)),
     ("test", test),
+    ("fuzz", fuzz_all),
+    ("truth", truth_rate),
     ("doc", doc),
 ];
 
@@ -68,6 +70,20 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<Done> {
     workspace::run(&mut workspace::command(root, "cargo", arguments)).map(|()| Done::Passed)
 }
 
+fn format(root: &Path) -> Result<Done> {
+    cargo(root, &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
+    cargo(root, &["fmt", "--all", "--check"])
+}
+
+/// Every fuzz target for a short time. A developer without what it needs can do without; CI gets it or fails.
+fn fuzz_all(root: &Path) -> Result<Done> {
+    match fuzz::Fuzzer::find(root, on_ci()) {
+        Ok(fuzzer) => fuzz::run_all(root, &fuzzer, fuzz::SECONDS).map(|()| Done::Passed),
+        Err(error) if !on_ci() => Ok(Done::Skipped(format!("{error:#}"))),
+        Err(error) => Err(error),
+    }
+}
+
 /// Rebuilds the kernel side's object. A developer without its toolchain can do without; CI gets it if it can be had.
 fn ebpf_verify(root: &Path) -> Result<Done> {
     let toolchain = if on_ci() { Toolchain::find_or_install(root) } else { Toolchain::find(root) };
@@ -84,6 +100,14 @@ fn test(root: &Path) -> Result<Done> {
         cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", "sudo --preserve-env");
     }
     workspace::run(&mut cargo).map(|()| Done::Passed)
+}
+
+/// A short form of `cargo xtask truth`.
+fn truth_rate(root: &Path) -> Result<Done> {
+    if !workspace::is_root(root)? {
+        return Ok(Done::Skipped("it loads eBPF programs, and this is not root".to_owned()));
+    }
+    truth::check(root).map(|()| Done::Passed)
 }
 
 fn doc(root: &Path) -> Result<Done> {

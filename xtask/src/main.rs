@@ -5,8 +5,11 @@ mod bench;
 mod ci;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod pythons;
+mod recordings;
 mod tidy;
+mod truth;
 mod vm;
 mod workspace;
 
@@ -33,8 +36,14 @@ enum Task {
     Ci,
     /// Says where the Python interpreters are that the tests need
     Pythons(pythons::Args),
+    /// Records every interpreter, so that tests of its version run without it
+    Recordings(recordings::Args),
+    /// Feeds arbitrary bytes to everything that reads bytes of others, each for a bounded time
+    Fuzz(fuzz::Args),
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
+    /// Compares firetower's stacks with what programs know of their own: how often they are exactly right
+    Truth(truth::Args),
     /// Boots Linux 5.10 to the newest in QEMU and holds that firetower works there
     Vm {
         /// Kernels to boot: 5.10, 6.1, 6.12, newest [default: all]
@@ -50,7 +59,10 @@ fn main() -> ExitCode {
         Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
         Task::Ci => ci::run(),
         Task::Pythons(args) => pythons::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
+        Task::Recordings(args) => recordings::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Truth(args) => truth::run(&args),
         Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),
     };

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::{Pid, Reason};
 use crate::process::identity;
-use crate::process::memory::LiveMemory;
+use crate::process::live::LiveProcess;
 use crate::python::Interpreter;
 use crate::python::detect::{Outcome, Recogniser};
 
@@ -134,7 +134,7 @@ impl Table {
             detail,
             recheck: Some(recheck(reason, first)),
         };
-        let outcome = self.recogniser.examine(pid, &LiveMemory::new(pid));
+        let outcome = self.recogniser.examine(&LiveProcess::new(pid));
         let starting = matches!(
             outcome,
             Outcome::NotYet | Outcome::Broken { reason: Reason::InterpreterUnreadable, .. }

@@ -78,7 +78,7 @@ fn interpreter(pid: Pid, process: &Process, interp: u64) -> Option<u64> {
 }
 
 /// The kernel's `comm`: up to 15 bytes that any process may choose.
-fn thread_name(comm: &[u8; 16]) -> Arc<str> {
+pub(super) fn thread_name(comm: &[u8; 16]) -> Arc<str> {
     let end = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
     String::from_utf8_lossy(&comm[..end])
         .chars()

@@ -57,13 +57,15 @@ impl Drain {
 
     /// The next event, if one is there.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.ring.next().map(|bytes| decode(&bytes))
+        self.ring.next().map(|bytes| Event::decode(&bytes))
     }
 }
 
-/// Reads one event. Any bytes are allowed.
-fn decode(bytes: &[u8]) -> Event {
-    decode_known(bytes).unwrap_or(Event::Malformed(bytes.len()))
+impl Event {
+    /// Reads one event. Any bytes are allowed.
+    pub fn decode(bytes: &[u8]) -> Event {
+        decode_known(bytes).unwrap_or(Event::Malformed(bytes.len()))
+    }
 }
 
 fn decode_known(bytes: &[u8]) -> Option<Event> {
@@ -120,9 +122,9 @@ mod tests {
             if let Some(kind) = bytes.first_mut() {
                 *kind = event::SAMPLE as u8;
             }
-            assert!(matches!(decode(&bytes), Event::Malformed(n) if n == length));
+            assert!(matches!(Event::decode(&bytes), Event::Malformed(n) if n == length));
         }
-        assert!(matches!(decode(&[9; 64]), Event::Malformed(64)));
+        assert!(matches!(Event::decode(&[9; 64]), Event::Malformed(64)));
     }
 
     #[test]
@@ -130,8 +132,8 @@ mod tests {
         let mut bytes = vec![0; std::mem::offset_of!(StackEvent, python) + 16];
         bytes[0] = event::STACK as u8;
         bytes[std::mem::offset_of!(StackEvent, python_frames)] = 2;
-        assert!(matches!(decode(&bytes), Event::Malformed(_)));
+        assert!(matches!(Event::decode(&bytes), Event::Malformed(_)));
         bytes[std::mem::offset_of!(StackEvent, python_frames)] = 1;
-        assert!(matches!(decode(&bytes), Event::Sample(_, Some(stack)) if stack.python.len() == 1));
+        assert!(matches!(Event::decode(&bytes), Event::Sample(_, Some(stack)) if stack.python.len() == 1));
     }
 }

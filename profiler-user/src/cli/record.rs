@@ -1,8 +1,9 @@
-//! `firetower record`: profiles processes for a while and writes a flame graph or folded stacks.
+//! `firetower record`: profiles processes for a while and writes a flame graph, folded stacks or single samples.
 
 mod launch;
 mod output;
 mod progress;
+mod samples;
 mod summary;
 mod targets;
 
@@ -40,7 +41,17 @@ const MAX_SECONDS: f64 = 7.0 * 86_400.0;
   firetower record -p 4242 -d 60 -o slow.svg          one process for a minute
   firetower record -o app.svg -- python3 app.py       a command from its start to its exit
   firetower record --all -d 10 | grep json            every process; folded stacks to a pipe
-  firetower record -p 4242 --lines --threads -o x.folded",
+  firetower record -p 4242 --lines --threads -o x.folded
+  firetower record -p 4242 -d 5 -o x.jsonl            single samples, for scripts
+
+A .jsonl file has a JSON object on a line of its own for each sample, in the order of time, written while recording:
+  time, unix   CLOCK_MONOTONIC and Unix nanoseconds
+  pid, tid, thread, cpu
+  weight       nanoseconds of CPU time that the sample stands for
+  stack        frames, root first, each {kind: python, kernel or unknown; function; file; line}: always the exact line
+  reason       why there is no whole, named Python stack, else null
+  truncated    whether the root end is missing
+Fields may be added, none is renamed or removed. What was lost before it reached firetower is in the summary only.",
     group = clap::ArgGroup::new("what").required(true).multiple(false)
 )]
 pub struct Args {
@@ -56,7 +67,8 @@ pub struct Args {
     /// Samples a second on each CPU
     #[arg(short = 'F', long, value_name = "HZ", default_value = "99", value_parser = RangedU64ValueParser::<u32>::new().range(1..=9999))]
     frequency: u32,
-    /// File to write: .svg (flame graph) or .folded (folded stacks); `-` is standard output, folded
+    /// File to write: .svg (flame graph), .folded (folded stacks) or .jsonl (single samples); `-` is standard output,
+    /// folded
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Show lines of a function as frames of their own
@@ -100,6 +112,9 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     let started = clock.now();
     let aggregate: SharedAggregate = Arc::new(Mutex::new(Aggregate::new(Retention::recording(), started)));
     let mut agent = Agent::new(options, aggregate.clone(), clock).map_err(failures::capture)?;
+    if let Some(observer) = output.observer() {
+        agent = agent.observed_by(observer);
+    }
     let mut command = None;
     if !args.command.is_empty() {
         let launched = Launched::prepare(&args.command)?;
@@ -122,7 +137,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         command.release()?;
     }
 
-    let recording = Recording { args, signals: &signals, begin };
+    let recording = Recording { args, signals: &signals, output: &output, begin };
     recording.run(&mut agent, &mut targets, command.as_mut())?;
     let elapsed = begin.elapsed();
     agent.finish().map_err(failures::capture)?;
@@ -157,6 +172,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
 struct Recording<'a> {
     args: &'a Args,
     signals: &'a Signals,
+    output: &'a Output,
     begin: Instant,
 }
 
@@ -173,7 +189,7 @@ impl Recording<'_> {
         loop {
             let left =
                 self.args.duration.map_or(ROUND, |duration| duration.saturating_sub(self.begin.elapsed()));
-            if left.is_zero() || self.signals.received() > 0 {
+            if left.is_zero() || self.signals.received() > 0 || self.output.failed() {
                 break;
             }
             agent.run_once(left.min(ROUND)).map_err(failures::capture)?;

@@ -11,11 +11,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{Frame, Pid, Reason, Tid};
-use crate::process::maps::{Maps, MapsError};
-use crate::process::memory::{LiveMemory, Memory, MemoryError};
+use crate::process::live::LiveProcess;
+use crate::process::maps::MapsError;
+use crate::process::memory::{Memory, MemoryError};
 use crate::process::pages::Pages;
 use crate::process::still::Follower;
 use crate::process::tasks::{self, Task};
+use crate::process::view::ProcessView;
 use crate::process::{identity, pthread};
 use crate::python::Interpreter;
 use crate::python::detect::{Outcome, Recogniser};
@@ -166,9 +168,10 @@ pub fn take(pid: Pid) -> Result<Dump, DumpError> {
 }
 
 fn take_running(pid: Pid) -> Result<Dump, DumpError> {
-    let memory = LiveMemory::new(pid);
-    let executable = readable(pid, &memory)?;
-    let interpreter = match Recogniser::default().examine(pid, &memory) {
+    let process = LiveProcess::new(pid);
+    let memory = process.memory();
+    let executable = readable(&process)?;
+    let interpreter = match Recogniser::default().examine(&process) {
         Outcome::Python(interpreter) => interpreter,
         Outcome::NotPython => return Err(DumpError::NotPython),
         Outcome::NotYet => {
@@ -181,22 +184,22 @@ fn take_running(pid: Pid) -> Result<Dump, DumpError> {
     let facts = versions::thread_facts(interpreter.version).ok_or_else(|| {
         DumpError::unreadable(format!("threads of CPython {} are not known", interpreter.version))
     })?;
-    let offsets = facts.resolve(&memory, &interpreter)?;
-    let (states, list_moves) = list(&memory, &interpreter, &offsets)?;
+    let offsets = facts.resolve(memory, &interpreter)?;
+    let (states, list_moves) = list(memory, &interpreter, &offsets)?;
     let tasks = tasks::of(pid).map_err(|_| DumpError::Gone)?;
     let mut taker = Taker {
-        memory: &memory,
+        memory,
         interpreter: &interpreter,
         offsets: &offsets,
-        names: Names::new(&memory, &interpreter.objects),
+        names: Names::new(memory, &interpreter.objects),
         follower: Follower::new(),
     };
     let mut threads = Vec::new();
     for state in &states {
-        let task = task_of(&memory, &offsets, &tasks, state);
+        let task = task_of(memory, &offsets, &tasks, state);
         threads.push((*state, taker.thread(state, task)));
     }
-    let (left, moves) = list(&memory, &interpreter, &offsets)?;
+    let (left, moves) = list(memory, &interpreter, &offsets)?;
     let left: HashSet<ThreadState> = left.into_iter().collect();
     let ended = states.iter().filter(|state| !left.contains(state)).count();
     threads.retain(|(state, _)| left.contains(state));
@@ -213,14 +216,15 @@ fn take_running(pid: Pid) -> Result<Dump, DumpError> {
 }
 
 /// Whether we may read the process's memory; if so its executable.
-fn readable(pid: Pid, memory: &dyn Memory) -> Result<Option<PathBuf>, DumpError> {
-    let maps = Maps::read(pid).map_err(|error| match error {
+fn readable(process: &dyn ProcessView) -> Result<Option<PathBuf>, DumpError> {
+    let maps = process.maps().map_err(|error| match error {
         MapsError::Gone => DumpError::Gone,
         MapsError::Denied(_) => DumpError::Denied,
         error => DumpError::unreadable(error.to_string()),
     })?;
-    let Ok(Some(executable)) = maps.executable() else { return Ok(None) };
-    match memory.read(executable.start, &mut [0]) {
+    let Ok(link) = process.executable_link() else { return Ok(None) };
+    let Some(executable) = maps.executable(&link) else { return Ok(None) };
+    match process.memory().read(executable.start, &mut [0]) {
         Err(MemoryError::Denied) => Err(DumpError::Denied),
         Err(MemoryError::Gone) => Err(DumpError::Gone),
         _ => Ok(Some(executable.path.clone())),

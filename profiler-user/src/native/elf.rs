@@ -1,18 +1,25 @@
 //! What firetower asks of an ELF file: segments, a few symbols by name, a few strings of the dynamic section.
 //!
 //! It must not know what the symbols mean. Files are read piece by piece, never mapped: a file that is truncated
-//! while it is mapped kills the reader by SIGBUS. All sizes in the file are hostile; one read is bounded.
+//! while it is mapped kills the reader by SIGBUS. All sizes in the file are hostile; what is read and kept is bounded.
 
-use std::fs::File;
+use std::cell::RefCell;
+use std::collections::HashSet;
 
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
-use object::read::{ReadCache, ReadRef};
+use object::read::{ReadCache, ReadCacheOps, ReadRef};
 use object::{Endianness, elf};
 
 type Header = elf::FileHeader64<Endianness>;
 
 /// Most bytes of one section that are read.
 const MAX_READ: u64 = 64 << 20;
+/// Most bytes of one file that are read, and kept until it is done with.
+const MAX_FILE: u64 = 128 << 20;
+/// Most loaded segments; linkers make about five.
+const MAX_SEGMENTS: usize = 256;
+/// Most libraries that a file is linked to.
+const MAX_NEEDED: usize = 1024;
 
 /// Why a file could not be read as ELF.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,18 +92,17 @@ pub struct DynamicNames {
 }
 
 /// An ELF file, 64 bits.
-pub struct Elf<'data> {
+pub struct Elf<'data, R: ReadCacheOps> {
     endian: Endianness,
     machine: u16,
-    data: Bounded<'data>,
-    sections: SectionTable<'data, Header, Bounded<'data>>,
+    data: &'data ElfFile<R>,
+    sections: SectionTable<'data, Header, &'data ElfFile<R>>,
     segments: Vec<Segment>,
 }
 
-impl<'data> Elf<'data> {
+impl<'data, R: ReadCacheOps> Elf<'data, R> {
     /// Reads the headers of a file.
-    pub fn parse(file: &'data ReadCache<File>) -> Result<Elf<'data>, ElfError> {
-        let data = Bounded(file);
+    pub fn parse(data: &'data ElfFile<R>) -> Result<Elf<'data, R>, ElfError> {
         let header = Header::parse(data).map_err(|_| ElfError::NotElf64)?;
         let endian = header.endian()?;
         let loaded = |program: &&elf::ProgramHeader64<Endianness>| program.p_type(endian) == elf::PT_LOAD;
@@ -108,8 +114,12 @@ impl<'data> Elf<'data> {
             executable: program.p_flags(endian) & elf::PF_X != 0,
             writable: program.p_flags(endian) & elf::PF_W != 0,
         });
+        let segments: Vec<Segment> = segments.take(MAX_SEGMENTS + 1).collect();
+        if segments.len() > MAX_SEGMENTS {
+            return Err(ElfError::Malformed(format!("more than {MAX_SEGMENTS} loaded segments")));
+        }
         let (machine, sections) = (header.e_machine(endian), header.sections(endian, data)?);
-        Ok(Elf { endian, machine, data, sections, segments: segments.collect() })
+        Ok(Elf { endian, machine, data, sections, segments })
     }
 
     /// The loaded segments, in the file's order.
@@ -182,6 +192,9 @@ impl<'data> Elf<'data> {
             };
             match entry.d_tag(self.endian) {
                 elf::DT_SONAME => names.soname = Some(string()?),
+                elf::DT_NEEDED if names.needed.len() == MAX_NEEDED => {
+                    return Err(ElfError::Malformed(format!("more than {MAX_NEEDED} needed libraries")));
+                }
                 elf::DT_NEEDED => names.needed.push(string()?),
                 _ => {}
             }
@@ -210,20 +223,128 @@ impl<'data> Elf<'data> {
     }
 }
 
-/// A file of which no more than [`MAX_READ`] bytes are read at once, whatever its headers say.
-#[derive(Clone, Copy)]
-struct Bounded<'data>(&'data ReadCache<File>);
+/// A file of which no more than [`MAX_READ`] bytes are read at once, and [`MAX_FILE`] in all, whatever its headers say.
+pub struct ElfFile<R: ReadCacheOps> {
+    cache: ReadCache<R>,
+    kept: RefCell<Kept>,
+}
 
-impl<'data> ReadRef<'data> for Bounded<'data> {
+/// What the cache holds.
+#[derive(Default)]
+struct Kept {
+    /// Offset and size of each read.
+    reads: HashSet<(u64, u64)>,
+    bytes: u64,
+}
+
+impl<R: ReadCacheOps> ElfFile<R> {
+    /// A file, of which nothing is read yet.
+    pub fn new(content: R) -> ElfFile<R> {
+        ElfFile { cache: ReadCache::new(content), kept: RefCell::default() }
+    }
+}
+
+impl<'data, R: ReadCacheOps> ReadRef<'data> for &'data ElfFile<R> {
     fn len(self) -> Result<u64, ()> {
-        self.0.len()
+        self.cache.len()
     }
 
     fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'data [u8], ()> {
-        if size > MAX_READ { Err(()) } else { self.0.read_bytes_at(offset, size) }
+        let mut kept = self.kept.borrow_mut();
+        let is_new = !kept.reads.contains(&(offset, size));
+        if is_new && (size > MAX_READ || size > MAX_FILE - kept.bytes) {
+            return Err(());
+        }
+        let bytes = self.cache.read_bytes_at(offset, size)?;
+        if is_new {
+            kept.reads.insert((offset, size));
+            kept.bytes += size;
+        }
+        Ok(bytes)
     }
 
     fn read_bytes_at_until(self, range: std::ops::Range<u64>, delimiter: u8) -> Result<&'data [u8], ()> {
-        self.0.read_bytes_at_until(range, delimiter)
+        self.cache.read_bytes_at_until(range, delimiter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// Offsets of the pieces of [`file`].
+    const PROGRAMS: usize = 64;
+    const SECTIONS: usize = 0x8000;
+    const DYNAMIC: usize = 0x9000;
+
+    /// A shared object with this many loaded segments, linked to this many libraries.
+    fn file(segments: usize, needed: usize) -> ElfFile<Cursor<Vec<u8>>> {
+        let size = DYNAMIC + 16 * (needed + 1);
+        let mut bytes = vec![0; size];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, b"\x7fELF\x02\x01\x01");
+        put(16, &3_u16.to_le_bytes());
+        put(32, &(PROGRAMS as u64).to_le_bytes());
+        put(40, &(SECTIONS as u64).to_le_bytes());
+        for (at, value) in [(52, 64), (54, 56), (56, segments), (58, 64), (60, 3), (62, 2)] {
+            put(at, &(value as u16).to_le_bytes());
+        }
+        for index in 0..segments {
+            put(PROGRAMS + 56 * index, &elf::PT_LOAD.to_le_bytes());
+        }
+        // The dynamic section, and its strings: they are zeros in front of it.
+        let sections = [(elf::SHT_DYNAMIC, DYNAMIC, 16 * (needed + 1)), (elf::SHT_STRTAB, SECTIONS - 16, 16)];
+        for (index, (kind, offset, size)) in (1..).zip(sections) {
+            let header = SECTIONS + 64 * index;
+            put(header + 4, &kind.to_le_bytes());
+            put(header + 24, &(offset as u64).to_le_bytes());
+            put(header + 32, &(size as u64).to_le_bytes());
+            put(header + 40, &2_u32.to_le_bytes());
+        }
+        for index in 0..needed {
+            put(DYNAMIC + 16 * index, &elf::DT_NEEDED.to_le_bytes());
+        }
+        ElfFile::new(Cursor::new(bytes))
+    }
+
+    #[test]
+    fn segments_and_libraries_are_counted() {
+        let sane = file(4, 3);
+        let elf = Elf::parse(&sane).unwrap();
+        assert_eq!(elf.segments().len(), 4);
+        assert_eq!(elf.dynamic_names().unwrap().needed, ["", "", ""]);
+        let many = file(MAX_SEGMENTS + 1, 0);
+        assert!(matches!(Elf::parse(&many), Err(ElfError::Malformed(why)) if why.contains("segments")));
+        let many = file(1, MAX_NEEDED + 1);
+        let names = Elf::parse(&many).unwrap().dynamic_names();
+        assert!(matches!(names, Err(ElfError::Malformed(why)) if why.contains("libraries")));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_file_is_bounded() {
+        struct Zeros;
+        impl ReadCacheOps for Zeros {
+            fn len(&mut self) -> Result<u64, ()> {
+                Ok(u64::MAX)
+            }
+            fn seek(&mut self, place: u64) -> Result<u64, ()> {
+                Ok(place)
+            }
+            fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ()> {
+                Ok(buffer.len())
+            }
+            fn read_exact(&mut self, _: &mut [u8]) -> Result<(), ()> {
+                Ok(())
+            }
+        }
+        let file = ElfFile::new(Zeros);
+        assert!((&file).read_bytes_at(0, MAX_READ + 1).is_err());
+        for offset in 0..MAX_FILE / MAX_READ {
+            assert!((&file).read_bytes_at(offset, MAX_READ).is_ok());
+        }
+        assert!((&file).read_bytes_at(7, 1).is_err());
+        assert!((&file).read_bytes_at(0, MAX_READ).is_ok(), "it is there already");
     }
 }

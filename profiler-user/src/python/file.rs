@@ -2,9 +2,7 @@
 //!
 //! It must not know processes. What it says about a file holds wherever the file is mapped.
 
-use std::fs::File;
-
-use object::read::ReadCache;
+use object::read::ReadCacheOps;
 
 use super::interp_head::{self, FUNCTION_BYTES};
 use super::versions::{
@@ -12,7 +10,7 @@ use super::versions::{
     Release, Root,
 };
 use super::{Obstacle, debug_offsets, embedded};
-use crate::native::elf::{Elf, ElfError, Place, Segment, SymbolTable};
+use crate::native::elf::{Elf, ElfError, ElfFile, Place, Segment, SymbolTable};
 
 /// What a file is.
 #[derive(Clone, Debug)]
@@ -42,9 +40,9 @@ pub(super) struct InterpreterFile {
 
 /// Says what a file is. `name` is its file name: with the soname it tells the version of Pythons that have no
 /// `Py_Version` symbol (before 3.11).
-pub(super) fn recognise(file: File, name: &str) -> FileKind {
-    let cache = ReadCache::new(file);
-    let recognised = match Elf::parse(&cache) {
+pub(super) fn recognise(file: impl ReadCacheOps, name: &str) -> FileKind {
+    let file = ElfFile::new(file);
+    let recognised = match Elf::parse(&file) {
         Ok(elf) => examine(&elf, name),
         Err(ElfError::NotElf64) if !name.contains("python") => {
             return FileKind::Other { needs_libpython: false };
@@ -73,7 +71,7 @@ struct Found {
 impl Found {
     /// By what the file exports. An executable need not export what it was linked with: then by all its symbols, if
     /// they are still there.
-    fn look(elf: &Elf<'_>, all_symbols: bool) -> Result<Found, ElfError> {
+    fn look(elf: &Elf<'_, impl ReadCacheOps>, all_symbols: bool) -> Result<Found, ElfError> {
         let exported = Found::in_table(elf, SymbolTable::Dynamic)?;
         if exported.is_interpreter() || !all_symbols || !elf.can_read(SymbolTable::Full) {
             return Ok(exported);
@@ -81,7 +79,7 @@ impl Found {
         Found::in_table(elf, SymbolTable::Full)
     }
 
-    fn in_table(elf: &Elf<'_>, table: SymbolTable) -> Result<Found, ElfError> {
+    fn in_table(elf: &Elf<'_, impl ReadCacheOps>, table: SymbolTable) -> Result<Found, ElfError> {
         let names = [
             PY_RUNTIME,
             "Py_Version",
@@ -115,7 +113,11 @@ impl Found {
 
     /// The version, and whether it is a final release: from 3.11 on by a symbol, from 3.13 on by `_Py_DebugOffsets`,
     /// before by names, or else by what a program that was linked with it holds of it.
-    fn version(&self, elf: &Elf<'_>, names: [Option<&str>; 2]) -> Option<(PythonVersion, bool)> {
+    fn version(
+        &self,
+        elf: &Elf<'_, impl ReadCacheOps>,
+        names: [Option<&str>; 2],
+    ) -> Option<(PythonVersion, bool)> {
         let hex = self.version.and_then(|place| elf.u64_at(place.address));
         let start = || self.structure().and_then(|place| elf.bytes_at(place.address, 16));
         let named = || names.into_iter().flatten().find_map(PythonVersion::from_file_name);
@@ -127,7 +129,7 @@ impl Found {
     }
 
     /// The address of what everything starts from.
-    fn root(&self, elf: &Elf<'_>, root: Root) -> Result<Option<u64>, ElfError> {
+    fn root(&self, elf: &Elf<'_, impl ReadCacheOps>, root: Root) -> Result<Option<u64>, ElfError> {
         match root {
             Root::Runtime => Ok(self.structure().map(|place| place.address)),
             Root::InterpHead => {
@@ -138,7 +140,7 @@ impl Found {
     }
 
     /// `interp_head`, by the function that returns it.
-    fn loaded_head(&self, elf: &Elf<'_>) -> Option<u64> {
+    fn loaded_head(&self, elf: &Elf<'_, impl ReadCacheOps>) -> Option<u64> {
         let function = self.interpreter_head.filter(|_| elf.is_x86_64())?.address;
         let variable = interp_head::loaded(elf.bytes_at(function, FUNCTION_BYTES as u64)?, function)?;
         let holds_it = |segment: &&Segment| {
@@ -161,7 +163,7 @@ impl Found {
     }
 }
 
-fn examine(elf: &Elf<'_>, name: &str) -> Result<FileKind, ElfError> {
+fn examine(elf: &Elf<'_, impl ReadCacheOps>, name: &str) -> Result<FileKind, ElfError> {
     let names = elf.dynamic_names()?;
     let needs_libpython = names.needed.iter().any(|needed| needed.starts_with("libpython"));
     let found = Found::look(elf, !needs_libpython)?;

@@ -120,6 +120,9 @@ pub struct CodeFields {
     pub ob_size: u32,
     /// Whether the fingerprint's bytes have no number that is this code object's alone (`co_version`, from 3.12), so
     /// that the content of its name and line table must tell it from another one at the same address.
+    ///
+    /// An interpreter gives each `co_version` once, also to copies and in threads without the GIL; it has 32 bits, and
+    /// when they are used up all further ones are 0. CPython 3.12 Objects/codeobject.c, `init_code`.
     pub content_counts: bool,
 }
 

@@ -1,9 +1,10 @@
-//! Draws a [`Profile`]: a profile in, bytes out, and the same profile gives the same bytes.
+//! Draws a [`Profile`], or a single sample: a profile in, bytes out, and the same profile gives the same bytes.
 //!
 //! This module has what all formats share: the text of a frame, where code comes from, the share that is not
 //! attributed. It must not know where a profile came from, files, sockets or the time.
 
 pub mod folded;
+pub mod jsonl;
 pub mod svg;
 pub mod tree;
 

@@ -14,7 +14,7 @@ use crate::capture::StackDefinition;
 use crate::merge;
 use crate::model::{Frame, FrameKind, Pid, Reason};
 use crate::native::kallsyms::Kallsyms;
-use crate::process::memory::LiveMemory;
+use crate::process::memory::Memory;
 use crate::python::Interpreter;
 use crate::python::code::Code;
 
@@ -44,13 +44,19 @@ impl Symbolizer {
     }
 
     /// Names every frame of a stack of this process, reading code objects that were not seen before from its memory.
-    pub fn symbolize(&mut self, pid: Pid, interpreter: &Interpreter, stack: &StackDefinition) -> Symbolized {
+    pub fn symbolize(
+        &mut self,
+        pid: Pid,
+        memory: &dyn Memory,
+        interpreter: &Interpreter,
+        stack: &StackDefinition,
+    ) -> Symbolized {
         let mut reason = None;
         let python = stack
             .python
             .iter()
             .filter_map(|raw| {
-                self.python_frame(pid, interpreter, raw).unwrap_or_else(|why| {
+                self.python_frame(pid, memory, interpreter, raw).unwrap_or_else(|why| {
                     reason.get_or_insert(why);
                     *self.failures.entry(why).or_default() += 1;
                     Some(Frame::unknown(why))
@@ -89,6 +95,7 @@ impl Symbolizer {
     fn python_frame(
         &mut self,
         pid: Pid,
+        memory: &dyn Memory,
         interpreter: &Interpreter,
         raw: &RawFrame,
     ) -> Result<Option<Frame>, Reason> {
@@ -97,8 +104,7 @@ impl Symbolizer {
         let code = match codes.get(&key) {
             Some(code) => code,
             None => {
-                let memory = LiveMemory::new(pid);
-                let code = Code::read(&memory, &interpreter.objects, raw.code(), raw.fingerprint)
+                let code = Code::read(memory, &interpreter.objects, raw.code(), raw.fingerprint)
                     .map(Arc::new)
                     .map_err(|error| {
                         tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());

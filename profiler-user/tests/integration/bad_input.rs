@@ -177,6 +177,20 @@ fn a_full_disk() {
 }
 
 #[test]
+fn a_disk_that_fills_up_while_single_samples_are_written() {
+    let (folder, process) = (tempfile::tempdir().expect("a folder"), workload());
+    let at = folder.path().display();
+    // No duration: it ends because nothing can be written any more.
+    let script = format!(
+        "mount -t tmpfs -o size=128k none {at} && cd {at} && {FIRETOWER} record -p {} -F 999 -o x.jsonl
+         code=$?; echo left: $(ls -A) >&2; exit $code",
+        process.pid()
+    );
+    let words = ["can't write x.jsonl", "No space left", "nothing written", "left:\n"];
+    refused(with_mounts(&script), folder.path(), 9, &words);
+}
+
+#[test]
 fn a_full_standard_output() {
     let process = workload();
     let pid = process.pid().to_string();

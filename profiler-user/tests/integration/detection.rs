@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use firetower::model::{Pid, Reason};
-use firetower::native::elf::{Elf, SymbolTable};
+use firetower::native::elf::{Elf, ElfFile, SymbolTable};
 use firetower::process::memory::{LiveMemory, Memory, MemoryError};
 use firetower::python::Interpreter;
 use firetower::python::code::{Code, CodeError};
 use firetower::python::detect::Outcome;
 use firetower_ebpf::abi::{ABSENT, PyLayout, flags};
-use object::read::ReadCache;
 
 use crate::pythons::{Process, python, supported};
 use crate::target::{Target, examine, fingerprint};
@@ -269,7 +268,7 @@ fn a_stripped_library_whose_instructions_are_others_says_so() {
     let (mut command, library) = with_own_library("2.7", directory.path());
     assert!(Command::new("strip").arg(&library).status().expect("binutils' strip").success());
     let function = {
-        let file = ReadCache::new(fs::File::open(&library).unwrap());
+        let file = ElfFile::new(fs::File::open(&library).unwrap());
         let elf = Elf::parse(&file).expect("an ELF file");
         let [function] = elf.symbols(SymbolTable::Dynamic, ["PyInterpreterState_Head"]).expect("symbols");
         let address = function.expect("it is exported").address;

@@ -41,7 +41,9 @@ fn code_that_is_freed_and_made_anew_has_its_own_name_and_line_or_none(minor: &st
     assert_eq!(finished.code, 0, "Python {minor}: {}", finished.stderr);
     let lines = folded::parse(&finished.stdout);
     let seen: u64 = lines.iter().map(|line| calls(line, minor)).sum();
-    let unknown: u64 = folded::unknown(&lines).values().sum();
-    assert!(seen > 100 && unknown < seen, "Python {minor}: {seen} calls: {}", finished.stderr);
+    // How many come too late depends on how busy the machine is; that none has another's name does not.
+    let others = folded::unknown(&lines).into_keys().find(|reason| *reason != "[code object replaced]");
+    assert_eq!(others, None, "Python {minor}: {}", finished.stderr);
+    assert!(seen > 50, "Python {minor}: {seen} calls: {}", finished.stderr);
 }
 each_version!(code_that_is_freed_and_made_anew_has_its_own_name_and_line_or_none);

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use firetower::model::Pid;
+use firetower::process::live::LiveProcess;
 use firetower::process::memory::{LiveMemory, Memory};
 use firetower::python::Interpreter;
 use firetower::python::code::Code;
@@ -35,7 +36,7 @@ pub struct Target {
     pub ident: u64,
 }
 
-fn text(hex: &str) -> String {
+pub fn text(hex: &str) -> String {
     String::from_utf8(unhex(hex)).expect("UTF-8")
 }
 
@@ -89,7 +90,7 @@ pub fn wait_until_reading_input(pid: Pid) {
 
 /// Examines a process as the agent does when it has seen no other.
 pub fn examine(pid: Pid) -> Outcome {
-    Recogniser::default().examine(pid, &LiveMemory::new(pid))
+    Recogniser::default().examine(&LiveProcess::new(pid))
 }
 
 /// The fingerprint of a code object that is there.

@@ -72,6 +72,25 @@ pub fn provide(install: bool) -> Result<()> {
     run(&Args { names: Vec::new(), install, json: false })
 }
 
+/// Every interpreter of the table, with its path.
+///
+/// # Errors
+/// If one is missing that can be had on every machine.
+pub fn present() -> Result<Vec<(&'static Interpreter, PathBuf)>> {
+    let places = Places::new()?;
+    let mut present = Vec::new();
+    for interpreter in INTERPRETERS {
+        match places.find(interpreter) {
+            Some(path) => present.push((interpreter, path)),
+            None if interpreter.unless.is_some() => {}
+            None => {
+                bail!("there is no Python {}: `cargo xtask pythons --install` brings it", interpreter.name)
+            }
+        }
+    }
+    Ok(present)
+}
+
 fn wanted(names: &[String]) -> Result<Vec<&'static Interpreter>> {
     if names.is_empty() {
         return Ok(INTERPRETERS.iter().collect());

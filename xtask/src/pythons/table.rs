@@ -37,6 +37,21 @@ pub enum Kind {
     Musl,
 }
 
+impl Kind {
+    /// One word for tables.
+    pub fn label(self) -> &'static str {
+        match self {
+            Kind::Release => "release",
+            Kind::Debian => "Debian",
+            Kind::FreeThreaded => "free-threaded",
+            Kind::Debug => "debug",
+            Kind::Static => "static",
+            Kind::TailCall => "tail-call",
+            Kind::Musl => "musl",
+        }
+    }
+}
+
 /// How an interpreter is brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {

@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &[]),
     ("process", &["model"]),
+    ("recording", &["model", "process"]),
     ("python", &["model", "process", "native"]),
     ("native", &["model"]),
     ("locked_memory", &[]),

@@ -6,27 +6,40 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::samples::SampleLines;
 use super::targets::Targets;
+use crate::agent::Observer;
 use crate::cli::exit::{Exit, Failure};
 use crate::model::Profile;
 use crate::render::{self, RenderError};
 
+/// Draws a whole profile.
+type Draw = fn(&Profile) -> Result<Vec<u8>, RenderError>;
+
 /// A file's format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Svg,
-    Folded,
+#[derive(Clone, Copy)]
+enum Format {
+    /// The profile, drawn when it is whole.
+    Drawn(Draw),
+    /// Single samples, written while they come.
+    Samples,
 }
 
 /// What files can end in.
-const ENDINGS: &[(&str, Format)] = &[(".svg", Format::Svg), (".folded", Format::Folded)];
+const ENDINGS: &[(&str, Format)] = &[
+    (".svg", Format::Drawn(render::svg::render)),
+    (".folded", Format::Drawn(render::folded::render)),
+    (".jsonl", Format::Samples),
+];
 
 /// A place to write to that was found to be writable before the recording began.
 pub(super) enum Output {
     /// Folded stacks.
     Stdout,
     /// A file, and the temporary one beside it.
-    File { path: PathBuf, format: Format, temporary: NamedTempFile },
+    Drawn { path: PathBuf, draw: Draw, temporary: NamedTempFile },
+    /// The same, written to while the recording goes on.
+    Samples { path: PathBuf, lines: SampleLines, temporary: NamedTempFile },
 }
 
 impl Output {
@@ -77,37 +90,53 @@ impl Output {
                     _ => failure,
                 }
             })?;
-        Ok(Output::File { path: path.to_owned(), format: *format, temporary })
+        let path = path.to_owned();
+        Ok(match *format {
+            Format::Drawn(draw) => Output::Drawn { path, draw, temporary },
+            Format::Samples => {
+                let file = temporary.as_file().try_clone().map_err(|error| write_failed(&path, &error))?;
+                Output::Samples { path, lines: SampleLines::new(file), temporary }
+            }
+        })
     }
 
-    /// Renders and writes; the path, or `-`.
-    pub(super) fn write(self, profile: &Profile) -> Result<PathBuf, Failure> {
+    /// Who is to see each sample, if the output is of single ones.
+    pub(super) fn observer(&self) -> Option<Observer> {
         match self {
+            Output::Samples { lines, .. } => Some(lines.observer()),
+            Output::Stdout | Output::Drawn { .. } => None,
+        }
+    }
+
+    /// Whether a sample could not be written: there is no use in recording more.
+    pub(super) fn failed(&self) -> bool {
+        matches!(self, Output::Samples { lines, .. } if lines.failed())
+    }
+
+    /// Renders and writes, or ends what was written while recording; the path, or `-`.
+    pub(super) fn write(self, profile: &Profile) -> Result<PathBuf, Failure> {
+        let (path, temporary, written) = match self {
             Output::Stdout => {
                 let bytes = render::folded::render(profile).map_err(render_failed)?;
                 crate::cli::print(&String::from_utf8_lossy(&bytes))?;
-                Ok("-".into())
+                return Ok("-".into());
             }
-            Output::File { path, format, mut temporary } => {
-                let bytes = match format {
-                    Format::Svg => render::svg::render(profile),
-                    Format::Folded => render::folded::render(profile),
-                }
-                .map_err(render_failed)?;
-                let failed = |error: &std::io::Error| {
-                    Failure::new(
-                        Exit::WriteFailed,
-                        format!("can't write {}: {}", path.display(), said(error)),
-                    )
-                    .hint("nothing was written; is the disk full?")
-                };
-                temporary.write_all(&bytes).map_err(|error| failed(&error))?;
-                temporary.as_file().sync_all().map_err(|error| failed(&error))?;
-                temporary.persist(&path).map_err(|error| failed(&error.error))?;
-                Ok(path)
+            Output::Drawn { path, draw, mut temporary } => {
+                let written = temporary.write_all(&draw(profile).map_err(render_failed)?);
+                (path, temporary, written)
             }
-        }
+            Output::Samples { path, temporary, lines } => (path, temporary, lines.finish()),
+        };
+        let failed = |error: &std::io::Error| write_failed(&path, error);
+        written.and_then(|()| temporary.as_file().sync_all()).map_err(|error| failed(&error))?;
+        temporary.persist(&path).map_err(|error| failed(&error.error))?;
+        Ok(path)
     }
+}
+
+fn write_failed(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::WriteFailed, format!("can't write {}: {}", path.display(), said(error)))
+        .hint("nothing was written; is the disk full?")
 }
 
 /// What the operating system said, without the random name of the temporary file, which `tempfile` adds in words only.

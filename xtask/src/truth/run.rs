@@ -1,0 +1,151 @@
+//! Runs one program on one Python under `firetower record`, and has it judged. It must not know what is done with results.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::compare::{self, Compared};
+use super::programs::{FULL_SECONDS, NotRun, Ready, Workload};
+use super::{Interpreter, Truth};
+use crate::bench::process::Process;
+
+/// Samples a second: several in each hold.
+const FREQUENCY: &str = "999";
+/// How long a run may take beyond what it is asked for, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Least samples in holds, for each second: one in twenty of those that could be taken on an idle CPU.
+const LEAST_HELD: f64 = 20.0;
+
+/// What came of a run.
+pub enum Outcome {
+    /// It was judged.
+    Compared(Compared),
+    /// It could not be run on this Python, for this reason.
+    NotRun(String),
+}
+
+/// Runs a program for some seconds.
+///
+/// # Errors
+/// If firetower or the program fails, or too few samples were taken for the answer to mean anything.
+pub fn run(truth: &Truth, python: &Interpreter, workload: &Workload) -> Result<Outcome> {
+    let ready = match workload.ready(python, &truth.sources, &truth.cache)? {
+        Ok(ready) => ready,
+        Err(NotRun(reason)) => return Ok(Outcome::NotRun(reason)),
+    };
+    let files = Files::new(&truth.folder)?;
+    if workload.may_fail()
+        && let Some(reason) = fails_alone(truth, python, workload, (&ready, &files))?
+    {
+        return Ok(Outcome::NotRun(reason));
+    }
+    let mut command = Command::new(&truth.firetower);
+    command.args(["record", "--json", "--subprocesses", "--frequency", FREQUENCY, "--output"]);
+    command.arg(&files.samples).arg("--").arg(&python.path);
+    finish(add_program(command, truth, workload, (&ready, &files)), &files, truth.seconds)?;
+    let compared = compare(&files)?;
+    files.delete()?;
+    hold_enough(&compared, workload, truth.seconds)?;
+    Ok(Outcome::Compared(compared))
+}
+
+/// What a run writes.
+struct Files {
+    folder: PathBuf,
+    samples: PathBuf,
+    notes: PathBuf,
+}
+
+impl Files {
+    /// None of them is there yet.
+    fn new(folder: &Path) -> Result<Files> {
+        let files = Files {
+            folder: folder.to_owned(),
+            samples: folder.join("samples.jsonl"),
+            notes: folder.join("notes.jsonl"),
+        };
+        files.delete()?;
+        Ok(files)
+    }
+
+    fn delete(&self) -> Result<()> {
+        for file in [&self.samples, &self.notes] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("can't delete {}", file.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds the witness's runner and the program to a command.
+fn add_program(mut command: Command, truth: &Truth, workload: &Workload, of: (&Ready, &Files)) -> Command {
+    let (ready, files) = of;
+    command.arg(truth.sources.join("run.py")).arg(&files.notes).arg(truth.seconds.to_string());
+    command.arg(workload.mode.word()).arg(&ready.file).args(&ready.arguments);
+    // Nothing is to be written beside the sources.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    // A program's own warnings are not asked for.
+    command.env("PYTHONWARNINGS", "ignore");
+    match &ready.packages {
+        Some(packages) => command.env("PYTHONPATH", packages),
+        None => command.env_remove("PYTHONPATH"),
+    };
+    command
+}
+
+/// Runs it to its end, which must be a good one.
+fn finish(command: Command, files: &Files, seconds: f64) -> Result<()> {
+    let process = Process::start(command, &files.folder, "run")?;
+    process.finish(Duration::from_secs_f64(seconds) + PATIENCE).map(drop)
+}
+
+/// Why a program of other people's does not run on this Python, if it does not, with nobody watching.
+fn fails_alone(
+    truth: &Truth,
+    python: &Interpreter,
+    workload: &Workload,
+    (ready, files): (&Ready, &Files),
+) -> Result<Option<String>> {
+    let brief = Truth { seconds: 0.3, ..truth.clone() };
+    let command = add_program(Command::new(&python.path), &brief, workload, (ready, files));
+    let error = finish(command, files, brief.seconds).err();
+    files.delete()?;
+    Ok(error.map(|error| {
+        let text = error.to_string();
+        format!("fails by itself: {:.160}", text.trim().lines().last().unwrap_or_default())
+    }))
+}
+
+fn compare(files: &Files) -> Result<Compared> {
+    let open = |file: &Path| {
+        let opened = File::open(file).with_context(|| format!("can't read {}", file.display()))?;
+        Ok::<_, anyhow::Error>(BufReader::with_capacity(1 << 20, opened))
+    };
+    let notes = compare::notes(open(&files.notes)?)?;
+    ensure!(!notes.is_empty(), "the program noted nothing");
+    compare::compare(&notes, open(&files.samples)?)
+}
+
+/// A truth rate of nothing is no truth rate.
+fn hold_enough(compared: &Compared, workload: &Workload, seconds: f64) -> Result<()> {
+    let (held, least) = (compared.counts.held(), (LEAST_HELD * seconds) as u64);
+    if held < least {
+        bail!("{held} samples were taken while a stack was held, fewer than {least}: this says nothing");
+    }
+    let part = (seconds / FULL_SECONDS).min(1.0);
+    let (stacks, least) = (compared.stacks, (workload.stacks as f64 * part) as usize);
+    if stacks < least {
+        bail!(
+            "{stacks} different stacks were sampled while they were held, fewer than {least}: this says little"
+        );
+    }
+    Ok(())
+}
