@@ -69,7 +69,11 @@ impl Taker<'_> {
             let (first, second) = (self.read(state), self.read(state));
             let Ok(still) = span.map_or(Ok(false), Span::held_still) else { break };
             let runnable = look.as_ref().is_none_or(|look| look.state == RUNNABLE);
-            let (rank, stack) = self.judge(state, &first, first == second, still);
+            let (mut rank, stack) = self.judge(state, &first, first == second, still);
+            if runnable && matches!(stack, Stack::Missing(_)) {
+                // Between two functions there is none for a few instructions: a blocked thread is never there.
+                rank = rank.min(1);
+            }
             if rank >= best.rank {
                 best = Best { rank, stack, gil: first.gil, look };
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::process::Command;
 
-use firetower::dump::{self, Dump, Stack, Thread, Why};
+use firetower::dump::{self, Dump, Frames, Stack, Thread, Why};
 use firetower::model::{Frame, FrameKind, Pid, Reason};
 use firetower::python::frames::MOST_FRAMES;
 use firetower::python::threads::Holds;
@@ -50,9 +50,11 @@ impl Waits {
         wait_for(&format!("the threads of Python {minor}"), || {
             let dump = dump::take(self.process.pid()).unwrap_or_else(|error| panic!("{minor}: {error}"));
             let there = ends.iter().all(|(name, text)| {
-                let stack = by_tid(&dump, self.tids[*name]).map(|thread| stack_of(thread, minor));
-                let leaf = stack.and_then(|stack| stack.last().map(|frame| frame.line));
-                leaf.is_some_and(|line| lines.get(line as usize - 1).is_some_and(|line| line.contains(text)))
+                let Some(thread) = by_tid(&dump, self.tids[*name]) else { return false };
+                let Stack::Exact(Frames { frames, .. }) = &thread.stack else { return false };
+                let line = frames.first().and_then(|leaf| lines.get((leaf.line as usize).checked_sub(1)?));
+                let waits = thread.task.as_ref().is_some_and(|known| known.state == 'S');
+                line.is_some_and(|line| line.contains(text)) && waits != text.starts_with("sum(")
             });
             there.then_some(dump)
         })
@@ -133,18 +135,22 @@ fn a_stack_without_an_end_is_cut_at_its_root(minor: &str) {
 
 each_version!(a_stack_without_an_end_is_cut_at_its_root);
 
+/// Waits until the program is past the line that says READY.
+fn wait_until_in_main(process: &Process) {
+    wait_for("its loop", || {
+        let dump = dump::take(process.pid()).expect("it runs");
+        let stack = by_tid(&dump, process.pid().0).map(|thread| &thread.stack);
+        matches!(stack, Some(Stack::Exact(frames)) if frames.frames.iter().any(|frame| &*frame.function == "main"))
+            .then_some(())
+    });
+}
+
 /// What a program that changes its frames as often as it can is caught at: every exact stack is one that it can have.
 fn a_changing_stack_is_never_impossible(minor: &str) {
     let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("races.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let program = Program::of("races.py", minor);
-    wait_for("its loop", || {
-        let dump = dump::take(process.pid()).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
-        match &dump.threads[..] {
-            [Thread { stack: Stack::Exact(frames), .. }] if frames.frames.len() > 1 => Some(()),
-            _ => None,
-        }
-    });
+    wait_until_in_main(&process);
     let (mut exact, mut other) = (0, Vec::new());
     let mut functions = HashMap::new();
     for _ in 0..DUMPS {
@@ -264,10 +270,7 @@ fn threads_of_a_pid_namespace_are_known() {
 /// A forked child's one thread is the child, whatever its parent's was.
 fn the_thread_of_a_forked_child_is_known(minor: &str) {
     // Both end when their input does.
-    let fork = "import os, sys\nchild = os.fork()
-if child:
-os.write(1, ('%d\\n' % child).encode())
-sys.stdin.read()";
+    let fork = "import os, sys\nchild = os.fork()\nif child: os.write(1, ('%d\\n' % child).encode())\nsys.stdin.read()";
     let mut process = Process::start(Command::new(interpreter(minor)).args(["-c", fork]));
     let child = Pid(process.line().and_then(|line| line.parse().ok()).expect("a child"));
     // Until it has run for the first time it has not even its id.
@@ -282,3 +285,33 @@ sys.stdin.read()";
 }
 
 each_version!(the_thread_of_a_forked_child_is_known);
+
+/// Threads that start and end all the time have only stacks that they can have, and ended ones are not shown.
+fn threads_that_come_and_go(minor: &str) {
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("brief_threads.py")));
+    assert_eq!(process.line().as_deref(), Some("READY"));
+    wait_until_in_main(&process);
+    let program = Program::of("brief_threads.py", minor);
+    let is_own = |frame: &Seen| program.file.to_str() == Some(&frame.file);
+    let mut of_threads = 0;
+    wait_for("ten stacks of threads at work", || {
+        let dump = dump::take(process.pid()).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
+        assert!(by_tid(&dump, process.pid().0).is_some(), "Python {minor}: {dump:#?}");
+        for thread in &dump.threads {
+            let Stack::Exact(frames) = &thread.stack else { continue };
+            let stack = seen(&frames.frames);
+            // Only the program's own frames are known: below the library's ones in a thread, above them in the main one.
+            let own: Vec<Seen> = stack.iter().filter(|frame| is_own(frame)).cloned().collect();
+            let checked = if stack.first().is_some_and(is_own) {
+                program.check(&stack[..stack.iter().position(|frame| !is_own(frame)).unwrap_or(stack.len())])
+            } else {
+                of_threads += usize::from(!own.is_empty());
+                program.check_below(&own)
+            };
+            checked.unwrap_or_else(|error| panic!("Python {minor}: {error}: {stack:#?}"));
+        }
+        (of_threads >= 10).then_some(())
+    });
+}
+
+each_version!(threads_that_come_and_go);

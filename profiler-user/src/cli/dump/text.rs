@@ -81,3 +81,63 @@ fn frame(frame: &Frame) -> String {
 fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Known;
+    use crate::model::{Pid, Reason, Tid};
+
+    fn dump(gil: Holds, stack: Stack) -> String {
+        let known = Known { tid: Tid(43), name: "work\ner".into(), state: 'R' };
+        let thread = Thread { task: Some(known), thread_id: 0x7f00, interpreter: 0, gil, stack };
+        let unknown = Thread { task: None, interpreter: 2, ..thread.clone() };
+        let text = render(&Dump {
+            pid: Pid(42),
+            command: "python app.py".into(),
+            executable: Some("/usr/bin/python3".into()),
+            python: "3.12.1".to_owned(),
+            interpreter: "/usr/bin/python3".into(),
+            threads: vec![thread, unknown],
+            ended: 0,
+            list_moves: false,
+        });
+        let (head, rest) = text.split_at(text.find("\nThread").expect("a thread") + 1);
+        assert_eq!(head, "Process 42: python app.py\nPython 3.12.1 (/usr/bin/python3)\n\n");
+        rest.to_owned()
+    }
+
+    fn frames(truncated: bool) -> Frames {
+        let function = Frame {
+            file: "a.py".into(),
+            line: 7,
+            ..Frame::bare(FrameKind::Python, "f\nThread 1 (sleeping): \x1b[2J")
+        };
+        Frames { frames: vec![function, Frame::unknown(Reason::CodeReplaced)], truncated }
+    }
+
+    #[test]
+    fn a_name_can_neither_forge_a_line_nor_write_to_the_terminal() {
+        let text = dump(Holds::Yes, Stack::Exact(frames(true)));
+        let expected = "Thread 43 (running, gil): \"work er\"\n    f Thread 1 (sleeping):  [2J (a.py:7)\n    \
+                        [code object replaced]\n    [truncated: the outermost frames are left out]\n\nThread 0x7f00 \
+                        (gil, interpreter 2, no thread of the process is known to be this one)\n";
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_certain_says_so() {
+        let text = dump(Holds::NoGil, Stack::Agreed(frames(false)));
+        assert!(
+            text.starts_with("Thread 43 (running, free-threaded): \"work er\"\n    [it may have run"),
+            "{text}"
+        );
+        let text = dump(Holds::No, Stack::Missing(Why::Moving));
+        assert!(text.starts_with("Thread 43 (running): \"work er\"\n    [moving: "), "{text}");
+        let text = dump(Holds::Unknown, Stack::Missing(Why::Reason(Reason::NoPythonFrame)));
+        assert!(
+            text.starts_with("Thread 43 (running, gil unknown): \"work er\"\n    [no Python frame]"),
+            "{text}"
+        );
+    }
+}
