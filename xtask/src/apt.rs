@@ -90,8 +90,9 @@ impl Apt {
         fs::create_dir_all(to)?;
         let arguments = ["source", "--download-only", "--tar-only", "--quiet=2", package];
         workspace::output(&mut self.command(to, "apt-get", &arguments))?;
-        let archives = files_ending(to, ".orig.tar.xz")?;
-        archives.into_iter().next().with_context(|| format!("the source of {package} is no .orig.tar.xz"))
+        let mut archives = files_ending(to, ".orig.tar.xz")?;
+        archives.extend(files_ending(to, ".orig.tar.gz")?);
+        archives.pop().with_context(|| format!("the source of {package} is no .orig.tar.xz or .gz"))
     }
 }
 

@@ -4,9 +4,9 @@
 //! thread name that is not UTF-8, which is what a long name is after the kernel has cut it.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{Pid, Tid};
@@ -47,14 +47,14 @@ pub struct Ended;
 impl Task {
     /// What the kernel says of it now.
     pub fn look(&self) -> Result<Look, Ended> {
-        let text = fs::read(self.folder.join("status")).map_err(|_| Ended)?;
+        let text = read(&self.folder, "status").map_err(|_| Ended)?;
         let look = parse_status(&text).map(|(look, _)| look).ok_or(Ended)?;
         if matches!(look.state, 'Z' | 'X') { Err(Ended) } else { Ok(look) }
     }
 
     /// Where it runs now.
     pub fn place(&self) -> Result<Place, Ended> {
-        let text = fs::read(self.folder.join("stat")).map_err(|_| Ended)?;
+        let text = read(&self.folder, "stat").map_err(|_| Ended)?;
         parse_stat(&text).ok_or(Ended)
     }
 }
@@ -66,7 +66,7 @@ pub fn of(pid: Pid) -> io::Result<HashMap<u32, Task>> {
         let folder = entry?.path();
         let tid = folder.file_name().and_then(|name| name.to_str()?.parse().ok());
         // One that has ended meanwhile is left out.
-        if let (Some(tid), Ok(text)) = (tid, fs::read(folder.join("status")))
+        if let (Some(tid), Ok(text)) = (tid, read(&folder, "status"))
             && let Some((_, inner)) = parse_status(&text)
         {
             tasks.insert(inner.unwrap_or(tid), Task { tid: Tid(tid), folder });
@@ -74,6 +74,16 @@ pub fn of(pid: Pid) -> io::Result<HashMap<u32, Task>> {
     }
     Ok(tasks)
 }
+
+/// A file of a thread's folder, in one read: such a file has no size to go by, and to feel for its end takes several.
+fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(LONGEST);
+    File::open(folder.join(name))?.take(LONGEST as u64).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// More than a `status` or a `stat` has, even with the longest lists of CPUs and groups of a large machine.
+const LONGEST: usize = 16384;
 
 /// Also the id in the innermost pid namespace, which kernels before 4.1 don't tell.
 fn parse_status(text: &[u8]) -> Option<(Look, Option<u32>)> {

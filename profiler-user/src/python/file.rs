@@ -9,7 +9,7 @@ use super::versions::{
     CurrentTstate, Facts, PY_RUNTIME, PY_RUNTIME_SECTION, PY_THREAD_STATE_CURRENT, PythonVersion, RELEASES,
     Release, Root,
 };
-use super::{Obstacle, debug_offsets};
+use super::{Obstacle, debug_offsets, embedded};
 use crate::native::elf::{Elf, ElfError, ElfFile, Place, Segment, SymbolTable};
 
 /// What a file is.
@@ -112,7 +112,7 @@ impl Found {
     }
 
     /// The version, and whether it is a final release: from 3.11 on by a symbol, from 3.13 on by `_Py_DebugOffsets`,
-    /// before by names.
+    /// before by names, or else by what a program that was linked with it holds of it.
     fn version(
         &self,
         elf: &Elf<'_, impl ReadCacheOps>,
@@ -120,10 +120,12 @@ impl Found {
     ) -> Option<(PythonVersion, bool)> {
         let hex = self.version.and_then(|place| elf.u64_at(place.address));
         let start = || self.structure().and_then(|place| elf.bytes_at(place.address, 16));
-        hex.map(PythonVersion::from_hex).or_else(|| debug_offsets::version(start()?)).or_else(|| {
-            let named = names.into_iter().flatten().find_map(PythonVersion::from_file_name);
-            named.map(|version| (version, true))
-        })
+        let named = || names.into_iter().flatten().find_map(PythonVersion::from_file_name);
+        let data = || elf.segments().iter().filter(|segment| !segment.executable);
+        let held = || data().find_map(|part| embedded::version(elf.bytes_at(part.address, part.file_size)?));
+        hex.map(PythonVersion::from_hex)
+            .or_else(|| debug_offsets::version(start()?))
+            .or_else(|| named().or_else(held).map(|version| (version, true)))
     }
 
     /// The address of what everything starts from.

@@ -15,6 +15,7 @@ use crate::process::memory::MemoryError;
 pub mod code;
 mod debug_offsets;
 pub mod detect;
+mod embedded;
 mod file;
 pub mod frames;
 mod interp_head;

@@ -19,7 +19,7 @@ use crate::pythons::{Process, python, supported};
 use crate::target::{Target, examine, fingerprint};
 
 /// The reason and the words of an outcome that must be broken.
-fn broken(outcome: Outcome) -> (Reason, String) {
+pub fn broken(outcome: Outcome) -> (Reason, String) {
     match outcome {
         Outcome::Broken { reason, detail } => (reason, detail),
         other => panic!("{other:?}"),
@@ -82,7 +82,7 @@ fn a_code_object_with_another_fingerprint_is_replaced_and_other_memory_is_unread
 }
 
 /// Walks from the runtime to the thread with this ident, as the kernel side does it.
-fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u64 {
+pub fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u64 {
     let layout = &interpreter.layout;
     let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
     let mut interp = follow(interpreter.runtime, layout.runtime_interpreters_head);
@@ -104,7 +104,7 @@ fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u6
 
 /// The frames of a thread state that run Python code, leaf first: name and line; and how many entries from C were
 /// marked on the way.
-fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(String, u32)>, usize) {
+pub fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(String, u32)>, usize) {
     let layout = &interpreter.layout;
     let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
     let mut frame = follow(tstate, layout.tstate_frame);
@@ -244,7 +244,7 @@ fn a_library_that_only_the_process_can_see_is_found_in_its_mount_namespace() {
 }
 
 /// The thread that `target` says is the main one is found, and its frames are.
-fn check_frames(target: &Target) {
+pub fn check_frames(target: &Target) {
     let (memory, interpreter) = (target.memory(), target.interpreter());
     let tstate = find_thread(&memory, &interpreter, target.ident);
     assert_eq!(walk(&memory, &interpreter, tstate).0, target.frames, "{}", target.version);

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::process::Command;
 
 use firetower::dump::{self, Dump, Stack, Thread, Why};
-use firetower::model::{Frame, FrameKind, Reason};
+use firetower::model::{Frame, FrameKind, Pid, Reason};
 use firetower::python::frames::MOST_FRAMES;
 use firetower::python::threads::Holds;
 
+use crate::each::{each_version, interpreter};
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture, python, supported};
 use crate::running::wait_for;
@@ -20,7 +21,7 @@ struct Waits {
 
 impl Waits {
     fn start(minor: &str, main: &str, depth: usize) -> Waits {
-        let mut command = Command::new(python(minor));
+        let mut command = Command::new(interpreter(minor));
         let mut process = Process::start(command.arg(fixture("waits.py")).args([main, &depth.to_string()]));
         let mut tids = HashMap::from([("main".to_owned(), process.pid().0)]);
         while tids.len() < 5 {
@@ -78,65 +79,63 @@ fn seen(frames: &[Frame]) -> Vec<Seen> {
     frames.iter().rev().map(frame).collect()
 }
 
-#[test]
-fn idle_threads_and_the_one_that_holds_the_gil() {
-    for minor in supported() {
-        let program = Program::of("waits.py", &minor);
-        let waits = Waits::start(&minor, "hold", 1500);
-        let dump = waits.dump(&minor, "sum(iter(");
-        assert_eq!((dump.threads.len(), dump.ended, dump.list_moves), (5, 0, false), "Python {minor}");
-        assert!(dump.python.starts_with(&minor), "{}", dump.python);
-        for (name, tid) in &waits.tids {
-            let thread = by_tid(&dump, *tid).expect("every thread is there");
-            let known = thread.task.as_ref().expect("it was found by its id");
-            let stack = stack_of(thread, &minor);
-            if name == "main" {
-                program.check(&stack).unwrap_or_else(|error| panic!("Python {minor}: {error}: {stack:#?}"));
-                assert_eq!((known.state, thread.gil), ('R', Holds::Yes), "Python {minor}");
-                assert_eq!(stack.len(), 2, "Python {minor}: {stack:#?}");
-            } else {
-                program
-                    .check_below(&stack)
-                    .unwrap_or_else(|error| panic!("Python {minor}: {error}: {stack:#?}"));
-                assert_eq!((known.state, thread.gil), ('S', Holds::No), "Python {minor}: {name}");
-                assert_eq!(&*known.name, name, "Python {minor}");
-                assert_eq!(stack.len(), if name == "deep" { 1501 } else { 1 }, "Python {minor}: {name}");
-            }
-            assert_eq!(thread.interpreter, 0, "Python {minor}");
+/// What is said of the GIL where there is one.
+fn gil(minor: &str, holds: Holds) -> Holds {
+    if minor.ends_with('t') { Holds::NoGil } else { holds }
+}
+
+fn idle_threads_and_the_one_that_holds_the_gil(minor: &str) {
+    let program = Program::of("waits.py", minor);
+    let waits = Waits::start(minor, "hold", 1500);
+    let dump = waits.dump(minor, "sum(iter(");
+    assert_eq!((dump.threads.len(), dump.ended, dump.list_moves), (5, 0, false), "Python {minor}");
+    assert!(dump.python.starts_with(minor.trim_end_matches('t')), "{}", dump.python);
+    for (name, tid) in &waits.tids {
+        let thread = by_tid(&dump, *tid).expect("every thread is there");
+        let known = thread.task.as_ref().expect("it was found by its id");
+        let stack = stack_of(thread, minor);
+        if name == "main" {
+            program.check(&stack).unwrap_or_else(|error| panic!("Python {minor}: {error}: {stack:#?}"));
+            assert_eq!((known.state, thread.gil), ('R', gil(minor, Holds::Yes)), "Python {minor}");
+            assert_eq!(stack.len(), 2, "Python {minor}: {stack:#?}");
+        } else {
+            program.check_below(&stack).unwrap_or_else(|error| panic!("Python {minor}: {error}: {stack:#?}"));
+            assert_eq!((known.state, thread.gil), ('S', gil(minor, Holds::No)), "Python {minor}: {name}");
+            assert_eq!(&*known.name, name, "Python {minor}");
+            assert_eq!(stack.len(), if name == "deep" { 1501 } else { 1 }, "Python {minor}: {name}");
         }
+        assert_eq!(thread.interpreter, 0, "Python {minor}");
     }
 }
 
-#[test]
-fn nobody_holds_the_gil_where_all_threads_wait() {
-    for minor in supported() {
-        let waits = Waits::start(&minor, "wait", 1);
-        let dump = waits.dump(&minor, "sys.stdin.read()");
-        for thread in &dump.threads {
-            assert_eq!(thread.gil, Holds::No, "Python {minor}: {thread:?}");
-        }
+each_version!(idle_threads_and_the_one_that_holds_the_gil);
+
+fn nobody_holds_the_gil_where_all_threads_wait(minor: &str) {
+    let waits = Waits::start(minor, "wait", 1);
+    let dump = waits.dump(minor, "sys.stdin.read()");
+    for thread in &dump.threads {
+        assert_eq!(thread.gil, gil(minor, Holds::No), "Python {minor}: {thread:?}");
     }
 }
 
-#[test]
-fn a_stack_without_an_end_is_cut_at_its_root() {
-    for minor in supported() {
-        let waits = Waits::start(&minor, "wait", MOST_FRAMES + 100);
-        let dump = waits.dump(&minor, "sys.stdin.read()");
-        let Some(Thread { stack: Stack::Exact(frames), .. }) = by_tid(&dump, waits.tids["deep"]) else {
-            panic!("Python {minor}: {:?}", dump.threads)
-        };
-        assert!(frames.truncated && frames.frames.len() == MOST_FRAMES, "Python {minor}");
-        let stack = seen(&frames.frames);
-        Program::of("waits.py", &minor)
-            .check_below(&stack)
-            .unwrap_or_else(|error| panic!("{minor}: {error}"));
-    }
+each_version!(nobody_holds_the_gil_where_all_threads_wait);
+
+fn a_stack_without_an_end_is_cut_at_its_root(minor: &str) {
+    let waits = Waits::start(minor, "wait", MOST_FRAMES + 100);
+    let dump = waits.dump(minor, "sys.stdin.read()");
+    let Some(Thread { stack: Stack::Exact(frames), .. }) = by_tid(&dump, waits.tids["deep"]) else {
+        panic!("Python {minor}: {:?}", dump.threads)
+    };
+    assert!(frames.truncated && frames.frames.len() == MOST_FRAMES, "Python {minor}");
+    let stack = seen(&frames.frames);
+    Program::of("waits.py", minor).check_below(&stack).unwrap_or_else(|error| panic!("{minor}: {error}"));
 }
+
+each_version!(a_stack_without_an_end_is_cut_at_its_root);
 
 /// What a program that changes its frames as often as it can is caught at: every exact stack is one that it can have.
-fn never_impossible(minor: &str) {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("races.py")));
+fn a_changing_stack_is_never_impossible(minor: &str) {
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("races.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let program = Program::of("races.py", minor);
     wait_for("its loop", || {
@@ -170,44 +169,38 @@ fn never_impossible(minor: &str) {
 /// How often a changing program is looked at.
 const DUMPS: usize = 200;
 
-#[test]
-fn a_changing_stack_is_never_impossible() {
-    for minor in supported() {
-        never_impossible(&minor);
-    }
-}
+each_version!(a_changing_stack_is_never_impossible);
 
 /// Eight threads that burn CPU: each is known by its id, and has only functions of its own.
-#[test]
-fn each_thread_has_its_own_stack() {
-    for minor in supported() {
-        let mut process = Process::start(Command::new(python(&minor)).arg(fixture("threads.py")));
-        let mut numbers = HashMap::new();
-        while numbers.len() < 8 {
-            let line = process.line().expect("eight threads");
-            let said: Vec<u32> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-            let [tid, number] = said[..] else { panic!("{line}") };
-            numbers.insert(tid, number);
-        }
-        let program = Program::of("threads.py", &minor);
-        let mut exact = 0;
-        for _ in 0..5 {
-            let dump = dump::take(process.pid()).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
-            assert_eq!(dump.threads.len(), 9, "Python {minor}");
-            for (tid, number) in &numbers {
-                let thread = by_tid(&dump, *tid).unwrap_or_else(|| panic!("Python {minor}: no {tid}"));
-                let Stack::Exact(frames) = &thread.stack else { continue };
-                let mut stack = seen(&frames.frames);
-                let own = |frame: &Seen| program.file.to_str() == Some(&frame.file);
-                stack.drain(..stack.iter().position(own).expect("it is in its function"));
-                program.check_below(&stack).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
-                assert_eq!(stack[0].function, format!("thread{number}"), "Python {minor}");
-                exact += 1;
-            }
-        }
-        assert!(exact >= 36, "Python {minor}: {exact} exact of 40");
+fn each_thread_has_its_own_stack(minor: &str) {
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("threads.py")));
+    let mut numbers = HashMap::new();
+    while numbers.len() < 8 {
+        let line = process.line().expect("eight threads");
+        let said: Vec<u32> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let [tid, number] = said[..] else { panic!("{line}") };
+        numbers.insert(tid, number);
     }
+    let program = Program::of("threads.py", minor);
+    let mut exact = 0;
+    for _ in 0..5 {
+        let dump = dump::take(process.pid()).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
+        assert_eq!(dump.threads.len(), 9, "Python {minor}");
+        for (tid, number) in &numbers {
+            let thread = by_tid(&dump, *tid).unwrap_or_else(|| panic!("Python {minor}: no {tid}"));
+            let Stack::Exact(frames) = &thread.stack else { continue };
+            let mut stack = seen(&frames.frames);
+            let own = |frame: &Seen| program.file.to_str() == Some(&frame.file);
+            stack.drain(..stack.iter().position(own).expect("it is in its function"));
+            program.check_below(&stack).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
+            assert_eq!(stack[0].function, format!("thread{number}"), "Python {minor}");
+            exact += 1;
+        }
+    }
+    assert!(exact >= 36, "Python {minor}: {exact} exact of 40");
 }
+
+each_version!(each_thread_has_its_own_stack);
 
 #[test]
 fn a_thread_in_two_interpreters_has_a_stack_in_each() {
@@ -241,3 +234,51 @@ fn a_thread_in_two_interpreters_has_a_stack_in_each() {
 
 /// Versions whose library has no module that makes interpreters: `_xxsubinterpreters` is new in 3.8.
 const WITHOUT_INTERPRETERS: &[&str] = &["2.7", "3.6", "3.7"];
+
+/// The ids that a process has in its own pid namespace are not the ones by which we see its threads.
+#[test]
+fn threads_of_a_pid_namespace_are_known() {
+    for minor in ["3.8", "3.12"] {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(python(minor));
+        let mut process = Process::start(command.arg(fixture("waits.py")).args(["wait", "1"]));
+        let said: Vec<String> = (0..4).map(|_| process.line().expect("four threads")).collect();
+        assert!(said.iter().all(|line| line.len() < "THREAD selects 99".len()), "{said:?}: ids of its own");
+        let children = format!("/proc/{0}/task/{0}/children", process.pid());
+        let inside = std::fs::read_to_string(children).expect("its child");
+        let pid = Pid(inside.trim().parse().expect("one child"));
+        let mut names: Vec<String> = wait_for("its threads' sleep", || {
+            let dump = dump::take(pid).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
+            let exact = |thread: &Thread| matches!(thread.stack, Stack::Exact(_));
+            dump.threads.iter().all(exact).then_some(dump)
+        })
+        .threads
+        .iter()
+        .map(|thread| thread.task.as_ref().expect("it is known").name.to_string())
+        .collect();
+        names.sort();
+        assert_eq!(names, ["deep", "locks", &format!("python{minor}"), "selects", "sleeps"]);
+    }
+}
+
+/// A forked child's one thread is the child, whatever its parent's was.
+fn the_thread_of_a_forked_child_is_known(minor: &str) {
+    // Both end when their input does.
+    let fork = "import os, sys\nchild = os.fork()
+if child:
+os.write(1, ('%d\\n' % child).encode())
+sys.stdin.read()";
+    let mut process = Process::start(Command::new(interpreter(minor)).args(["-c", fork]));
+    let child = Pid(process.line().and_then(|line| line.parse().ok()).expect("a child"));
+    // Until it has run for the first time it has not even its id.
+    let known = wait_for("the child's thread", || {
+        let dump = dump::take(child).unwrap_or_else(|error| panic!("Python {minor}: {error}"));
+        let [thread] = &dump.threads[..] else { panic!("Python {minor}: {:?}", dump.threads) };
+        thread.task.clone()
+    });
+    assert_eq!(known.tid.0, child.0, "Python {minor}");
+    process.close_input();
+    assert_eq!(process.line(), None);
+}
+
+each_version!(the_thread_of_a_forked_child_is_known);

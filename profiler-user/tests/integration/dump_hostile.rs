@@ -55,11 +55,11 @@ impl Memory for Changed<'_> {
     }
 }
 
+/// A thread state and its frames.
+type Seen = (ThreadState, Result<frames::RawStack, Reason>);
+
 /// What a dump reads: the list, then each thread's frames.
-fn read_all(
-    memory: &dyn Memory,
-    interpreter: &Interpreter,
-) -> Result<Vec<(ThreadState, Result<frames::RawStack, Reason>)>, ListError> {
+fn read_all(memory: &dyn Memory, interpreter: &Interpreter) -> Result<Vec<Seen>, ListError> {
     let Interpreter { layout, objects, runtime, .. } = interpreter;
     let facts = thread_facts(interpreter.version).expect("it is supported");
     let offsets = facts.resolve(memory, interpreter)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::each::each_version;
+use crate::each::{each_version, interpreter};
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture, python};
@@ -113,7 +113,7 @@ fn record_command(minor: &str, method: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("forks.folded");
     let mut command = firetower(["record", "--subprocesses", "--lines", "-F", FREQUENCY, "-o"]);
-    command.arg(&file).arg("--").arg(python(minor)).arg(fixture("forks.py")).args([method, "0.3"]);
+    command.arg(&file).arg("--").arg(interpreter(minor)).arg(fixture("forks.py")).args([method, "0.3"]);
     let finished = Running::start(&mut command).finish();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let mut workers = Workers::new();
@@ -141,7 +141,7 @@ fn workers_of_multiprocessing_that_a_server_forks() {
 #[test]
 fn workers_that_were_there_before() {
     let minor = "3.11";
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("forks.py")).arg("fork"));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("forks.py")).arg("fork"));
     let mut workers = Workers::new();
     while workers.len() < 4 {
         hear(&mut workers, &process.line().expect("four workers"));

@@ -12,6 +12,7 @@ mod dump;
 mod dump_command;
 mod dump_hostile;
 mod each;
+mod embedded;
 mod folded;
 mod forks;
 mod hostile;

@@ -29,9 +29,6 @@ impl Seen {
     }
 }
 
-/// `co_qualname` is new in 3.11: <https://docs.python.org/3/whatsnew/3.11.html>
-const WITHOUT_QUALIFIED_NAMES: &[&str] = &["2.7", "3.6", "3.7", "3.8", "3.9", "3.10"];
-
 /// The call graph of a fixture.
 pub struct Program {
     pub file: PathBuf,
@@ -46,8 +43,9 @@ impl Program {
     pub fn of(name: &str, minor: &str) -> Program {
         let file = fixture(name);
         let source = std::fs::read_to_string(&file).expect("a fixture");
-        let mut program =
-            Program { file, lines: HashMap::new(), qualified: !WITHOUT_QUALIFIED_NAMES.contains(&minor) };
+        // `co_qualname` is new in 3.11: https://docs.python.org/3/whatsnew/3.11.html
+        let qualified = !["2.7", "3.6", "3.7", "3.8", "3.9", "3.10"].contains(&minor);
+        let mut program = Program { file, lines: HashMap::new(), qualified };
         for (number, line) in (1..).zip(source.lines()) {
             let Some((_, tags)) = line.rsplit_once("  # ") else { continue };
             for tag in tags.split(' ') {

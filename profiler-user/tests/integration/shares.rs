@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::process::Command;
 
-use crate::each::each_version;
+use crate::each::{each_version, interpreter};
 use crate::folded::{self, Line};
 use crate::program::Program;
 use crate::pythons::{Process, fixture, python};
@@ -14,7 +14,7 @@ const SIGMAS: f64 = 4.0;
 
 /// The workload, running; its end tells what each function really used.
 fn workload(minor: &str) -> Process {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("shares.py")));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("shares.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     process
 }

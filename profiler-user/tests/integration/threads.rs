@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::each::each_version;
+use crate::each::{each_version, interpreter};
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
-use crate::pythons::{Process, fixture, python};
+use crate::pythons::{Process, fixture};
 use crate::running::{Running, firetower, run};
 
 /// Standard deviations that a share may be off: one in 16 000 fails by chance.
@@ -46,7 +46,7 @@ fn of_thread<'a>(program: &Program, stack: &'a [Seen]) -> Result<&'a [Seen], Str
 }
 
 fn each_has_its_own_functions(minor: &str) {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("threads.py")));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("threads.py")));
     let mut threads: BTreeMap<u32, u32> = BTreeMap::new();
     while threads.len() < 8 {
         let line = process.line().expect("eight threads");
@@ -89,7 +89,7 @@ fn a_thread_of_c_code(minor: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let library = folder.path().join("foreign.so");
     compile(&library);
-    let mut command = Command::new(python(minor));
+    let mut command = Command::new(interpreter(minor));
     let mut process = Process::start(command.arg(fixture("foreign.py")).arg(&library));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let pid = process.pid().to_string();
@@ -141,7 +141,7 @@ each_version!(a_thread_of_c_code);
 
 /// Threads that start and end all the time have only stacks that they can have.
 fn threads_that_come_and_go(minor: &str) {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("brief_threads.py")));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("brief_threads.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let pid = process.pid().to_string();
     let finished = run(["record", "-p", &pid, "-d", "1", "-F", "1999", "--lines", "--threads"]);

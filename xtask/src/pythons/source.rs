@@ -37,7 +37,7 @@ exec musl-gcc \"$@\"
 
 /// What to build.
 pub struct Build<'a> {
-    /// CPython's source as `.tar.xz`, with one folder at its top.
+    /// CPython's source, compressed any way that tar knows, with one folder at its top.
     pub archive: &'a Path,
     /// Arguments of `configure` besides those that all builds have.
     pub configure: &'a [&'a str],

@@ -27,7 +27,7 @@ use kernels::{KERNELS, Kernel};
 use verdict::Verdict;
 
 /// Longest time that one kernel gets, in seconds. A guest that hangs is a failure, not a wait.
-const MOST_SECONDS: &str = "900";
+const MOST_SECONDS: &str = "2400";
 /// The machine: software emulation, a serial console, no network. A panic reboots at once (`panic=-1`), which ends QEMU.
 ///
 /// No cmpxchg16b: QEMU 7.2's emulation leaves wrong flags behind it, and Linux 6.12 dies of that in kmalloc.
