@@ -223,7 +223,7 @@ impl<'data, R: ReadCacheOps> Elf<'data, R> {
     }
 }
 
-/// A file of which no more than [`MAX_READ`] bytes are read at once, and [`MAX_FILE`] in all, whatever its headers say.
+/// A file of which no more than 64 MiB are read at once, and 128 MiB in all, whatever its headers say.
 pub struct ElfFile<R: ReadCacheOps> {
     cache: ReadCache<R>,
     kept: RefCell<Kept>,

@@ -2,7 +2,7 @@
 //! that the same can be done again where there is no such interpreter.
 //!
 //! It must not know Python nor ELF: it keeps what was asked for and answers it again. A recording is a JSON file, its
-//! schema the fields of [`Recording`]; bytes are written as [`encoding`] says.
+//! schema the fields of [`Recording`]; bytes are written as `encoding.rs` says.
 
 mod encoding;
 mod minimise;

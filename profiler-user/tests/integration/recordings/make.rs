@@ -50,7 +50,7 @@ fn listen(process: &mut Process) -> Said {
 /// Records one build; the process lives only while it is recorded.
 fn record(name: &str, python: &Path) -> Recording {
     let mut command = Command::new(python);
-    command.args(["-c", PROGRAM]).current_dir(fixture(""));
+    command.args(["-W", "ignore", "-c", PROGRAM]).current_dir(fixture(""));
     let mut target = Process::start(&mut command);
     let said = listen(&mut target);
     wait_until_reading_input(target.pid());
