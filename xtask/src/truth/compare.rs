@@ -123,7 +123,7 @@ pub struct Compared {
     pub examples: Vec<String>,
 }
 
-/// Most examples that are kept of one run.
+/// Most different examples that are kept of one run.
 const EXAMPLES: usize = 3;
 
 /// Reads the notes: JSON lines.
@@ -163,7 +163,10 @@ pub fn compare(notes: &[Note], mut samples: impl BufRead) -> Result<Compared> {
             let verdict = judge(&note.stack, &seen, &sample);
             held.insert(&note.stack);
             if matches!(verdict, Verdict::Wrong | Verdict::LeafLine) && compared.examples.len() < EXAMPLES {
-                compared.examples.push(beside(&note.stack, &seen, sample.truncated));
+                let example = beside(&note.stack, &seen, sample.truncated);
+                if !compared.examples.contains(&example) {
+                    compared.examples.push(example);
+                }
             }
             compared.counts.add(verdict);
         }
@@ -214,13 +217,10 @@ fn judge(expected: &[Frame], seen: &[Frame], sample: &Sample) -> Verdict {
 fn beside(expected: &[Frame], seen: &[Frame], truncated: bool) -> String {
     let common = expected.iter().zip(seen).take_while(|(left, right)| left == right).count();
     let from = if truncated { 0 } else { common.saturating_sub(1) };
-    let text = |frames: &[Frame]| {
-        let shown = frames.iter().skip(from).take(12);
-        shown
-            .map(|(name, file, line)| format!("{name:.60} ({file:.80}:{line})"))
-            .collect::<Vec<_>>()
-            .join("; ")
-    };
+    // Without the folder, which is another one on each machine.
+    let place = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
+    let frame = |(name, file, line): &Frame| format!("{name:.60} ({:.60}:{line})", place(file));
+    let text = |frames: &[Frame]| frames.iter().skip(from).take(12).map(frame).collect::<Vec<_>>().join("; ");
     format!(
         "{} frames expected, {} seen{}; from frame {from} on\n  expected: {}\n  seen:     {}",
         expected.len(),

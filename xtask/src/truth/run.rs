@@ -38,15 +38,18 @@ pub fn run(truth: &Truth, python: &Interpreter, workload: &Workload) -> Result<O
         Err(NotRun(reason)) => return Ok(Outcome::NotRun(reason)),
     };
     let files = Files::new(&truth.folder)?;
-    if workload.may_fail()
-        && let Some(reason) = fails_alone(truth, python, workload, (&ready, &files))?
-    {
-        return Ok(Outcome::NotRun(reason));
-    }
     let mut command = Command::new(&truth.firetower);
     command.args(["record", "--json", "--subprocesses", "--frequency", FREQUENCY, "--output"]);
     command.arg(&files.samples).arg("--").arg(&python.path);
-    finish(add_program(command, truth, workload, (&ready, &files)), &files, truth.seconds)?;
+    if let Err(error) = finish(add_program(command, truth, workload, (&ready, &files)), &files, truth.seconds)
+    {
+        // Whether it fails with nobody watching, too.
+        let alone = || add_program(Command::new(&python.path), truth, workload, (&ready, &files));
+        return match workload.may_fail().then(|| finish(alone(), &files, truth.seconds)) {
+            Some(Err(error)) => Ok(Outcome::NotRun(format!("fails by itself: {:.160}", last_line(&error)))),
+            Some(Ok(())) | None => Err(error),
+        };
+    }
     let compared = compare(&files)?;
     files.delete()?;
     hold_enough(&compared, workload, truth.seconds)?;
@@ -107,21 +110,11 @@ fn finish(command: Command, files: &Files, seconds: f64) -> Result<()> {
     process.finish(Duration::from_secs_f64(seconds) + PATIENCE).map(drop)
 }
 
-/// Why a program of other people's does not run on this Python, if it does not, with nobody watching.
-fn fails_alone(
-    truth: &Truth,
-    python: &Interpreter,
-    workload: &Workload,
-    (ready, files): (&Ready, &Files),
-) -> Result<Option<String>> {
-    let brief = Truth { seconds: 0.3, ..truth.clone() };
-    let command = add_program(Command::new(&python.path), &brief, workload, (ready, files));
-    let error = finish(command, files, brief.seconds).err();
-    files.delete()?;
-    Ok(error.map(|error| {
-        let text = error.to_string();
-        format!("fails by itself: {:.160}", text.trim().lines().last().unwrap_or_default())
-    }))
+/// The last that a program said: Python's name for what went wrong. firetower's summary comes after it.
+fn last_line(error: &anyhow::Error) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines().rev().filter(|line| !line.starts_with('{') && !line.trim().is_empty());
+    lines.next().unwrap_or_default().to_owned()
 }
 
 fn compare(files: &Files) -> Result<Compared> {

@@ -23,6 +23,9 @@ const COLUMNS: &[(&str, &str)] = &[
     ("reasons", "reasons"),
 ];
 
+/// Lines that are shown of the end of what a failed program said.
+const LAST_LINES: usize = 12;
+
 /// One run's result.
 pub struct Row {
     /// The Python's name: `3.11.7`.
@@ -59,7 +62,7 @@ impl Results {
         let failure = |row: &Row| {
             let (python, workload) = (&row.python, &row.workload);
             match &row.outcome {
-                Err(error) => Some(format!("{workload} on Python {python}: {error:#}")),
+                Err(error) => Some(format!("{workload} on Python {python}: {}", ends(&format!("{error:#}")))),
                 Ok(Outcome::Compared(compared)) if compared.counts.wrong > 0 => Some(format!(
                     "{workload} on Python {python}: {} WRONG; the first of them:\n{}",
                     compared.counts.wrong,
@@ -169,6 +172,17 @@ fn reasons(counts: &Counts) -> String {
         (true, true) => String::new(),
         (true, false) => format!("of all: {}", list(&counts.unattributed)),
         _ => format!("in holds: {}; of all: {}", list(&counts.unknown), list(&counts.unattributed)),
+    }
+}
+
+/// The first line of a message and its last ones: a program may have said a lot before it failed.
+fn ends(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.split_first() {
+        Some((first, rest)) if rest.len() > LAST_LINES => {
+            format!("{first}\n…\n{}", rest[rest.len() - LAST_LINES..].join("\n"))
+        }
+        _ => text.to_owned(),
     }
 }
 
