@@ -186,7 +186,8 @@ fn holding<'a>(sorted: &[&'a Note], time: u64) -> Option<&'a Note> {
 fn frames(sample: &Sample) -> Result<Vec<Frame>> {
     let frames: Vec<SampleFrame> = serde_json::from_str(sample.stack.get()).context("a sample's stack")?;
     let name = |frame: SampleFrame| match frame.kind.as_str() {
-        "kernel" => None,
+        // A sub-interpreter is no function either.
+        "kernel" | "interpreter" => None,
         "python" => Some((frame.function, frame.file.unwrap_or_default(), frame.line.unwrap_or_default())),
         kind => Some((format!("[{kind}]"), String::new(), 0)),
     };

@@ -96,12 +96,7 @@ struct Truth {
 /// If this is not root, a name is not known, a run failed, or a stack was wrong.
 pub fn run(args: &Args) -> Result<()> {
     let root = workspace::root()?;
-    let mut pythons = interpreters(&root)?;
-    for name in &args.python {
-        let names = || pythons.iter().map(|python| python.name.as_str()).collect::<Vec<_>>().join(", ");
-        ensure!(pythons.iter().any(|python| python.name == *name), "no Python `{name}` among {}", names());
-    }
-    pythons.retain(|python| args.python.is_empty() || args.python.contains(&python.name));
+    let pythons = interpreters(&root, &args.python)?;
     let workloads = match args.workload.as_slice() {
         [] => WORKLOADS.iter().collect(),
         names => names.iter().map(|name| Workload::named(name)).collect::<Result<Vec<_>>>()?,
@@ -132,7 +127,7 @@ pub fn check(root: &Path) -> Result<()> {
         }
         Err(_) => BUDGET,
     };
-    let pythons = interpreters(root)?;
+    let pythons = interpreters(root, &[])?;
     let workloads: Vec<&Workload> = WORKLOADS.iter().take(CORE).collect();
     let runs = (pythons.len() * workloads.len()) as f64;
     let seconds = (budget.as_secs_f64() / runs - OVERHEAD).min(CHECK_SECONDS.0);
@@ -148,8 +143,12 @@ pub fn check(root: &Path) -> Result<()> {
     verdict(&results)
 }
 
-/// Every Python of the machine's that `cargo xtask pythons` knows. The one place that knows how it is asked.
-fn interpreters(root: &Path) -> Result<Vec<Interpreter>> {
+/// These Pythons of the machine, or all that `cargo xtask pythons` knows. The one place that knows how it is asked.
+fn interpreters(root: &Path, names: &[String]) -> Result<Vec<Interpreter>> {
+    let known = || pythons::WANTED.iter().map(|(name, _)| *name);
+    if let Some(name) = names.iter().find(|name| known().all(|known| known != name.as_str())) {
+        bail!("no Python `{name}` among {}", known().collect::<Vec<_>>().join(", "));
+    }
     let pyenv = pythons::pyenv_root()?;
     let find = |name: &str| {
         let path = pythons::find(&pyenv, name);
@@ -157,7 +156,7 @@ fn interpreters(root: &Path) -> Result<Vec<Interpreter>> {
             path.with_context(|| format!("there is no Python {name}: `cargo xtask pythons` says why"))?;
         Interpreter::ask(root, name, "shared", path)
     };
-    pythons::WANTED.iter().map(|(name, _)| find(name)).collect()
+    known().filter(|known| names.is_empty() || names.iter().any(|name| name == known)).map(find).collect()
 }
 
 impl Interpreter {
