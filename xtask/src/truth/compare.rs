@@ -117,7 +117,7 @@ impl AddAssign<&Counts> for Counts {
 pub struct Compared {
     /// The samples.
     pub counts: Counts,
-    /// Different stacks that were held while a sample was taken.
+    /// Different stacks that were held while a sample was taken that is not unknown.
     pub stacks: usize,
     /// The first stacks that were not right, expected beside seen.
     pub examples: Vec<String>,
@@ -161,7 +161,9 @@ pub fn compare(notes: &[Note], mut samples: impl BufRead) -> Result<Compared> {
         if let Some(note) = holding(notes, sample.time) {
             let seen = frames(&sample)?;
             let verdict = judge(&note.stack, &seen, &sample);
-            held.insert(&note.stack);
+            if !matches!(verdict, Verdict::Unknown(_)) {
+                held.insert(&note.stack);
+            }
             if matches!(verdict, Verdict::Wrong | Verdict::LeafLine) && compared.examples.len() < EXAMPLES {
                 let example = beside(&note.stack, &seen, sample.truncated);
                 if !compared.examples.contains(&example) {

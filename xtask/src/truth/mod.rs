@@ -9,7 +9,9 @@
 //! Columns: the samples in holds; those exactly right; those right but for the leaf's line; those cut at the root, marked
 //! as such, and right in what was kept; those of which firetower says itself that it does not know, by reason; those that
 //! are WRONG; different stacks that were held while sampled; and, of all samples of the run, how many were attributed, and
-//! the others by reason. One WRONG stack, a run that failed or one with too few samples in holds makes the whole fail.
+//! the others by reason. One WRONG stack, a run that failed, or one with too few samples in holds or too many of them
+//! unknown makes the whole fail.
+//!
 //! This module must not know how a sample is judged, only in which order things are done.
 
 mod compare;

@@ -38,8 +38,7 @@ pub struct Workload {
     pub name: &'static str,
     /// How its stacks are noted.
     pub mode: Mode,
-    /// Least number of different stacks that must have been sampled while they were held, in a run of
-    /// [`FULL_SECONDS`].
+    /// Least number of different stacks that must have been seen while they were held, in a run of [`FULL_SECONDS`].
     pub stacks: usize,
     program: Program,
 }
@@ -75,7 +74,7 @@ pub const WORKLOADS: &[Workload] = &[
     own("threads", Mode::Note, 6),
     own("forks", Mode::Note, 20),
     Workload { program: Program::Own { since: Some(6) }, ..own("coroutines", Mode::Note, 15) },
-    own("reuse", Mode::Note, 100),
+    own("reuse", Mode::Note, 60),
     Workload { program: Program::Web, ..own("web", Mode::Timer, 30) },
     benchmark("richards", &[]),
     benchmark("deltablue", &[]),

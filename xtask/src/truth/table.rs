@@ -102,23 +102,25 @@ impl Results {
     /// One paragraph: what the numbers say.
     pub fn summary(&self) -> String {
         let total = self.total();
-        let held = total.held();
-        let percent = |part: u64, of: u64| if of == 0 { 0.0 } else { 100.0 * part as f64 / of as f64 };
+        let (held, unknown) = (total.held(), total.unknown.values().sum::<u64>());
         let unattributed: u64 = total.unattributed.values().sum();
-        format!(
-            "Of {held} samples of stacks that were held still, {} ({:.3} %) were exactly right: every frame, every line; {} \
-             were cut at the root, marked as such, and right in all that was kept; {} had another line at the leaf only; of {} \
-             firetower said itself that it did not know; {} were wrong. Of all {} samples of these runs, {:.3} % were \
-             attributed.",
-            total.exact,
-            percent(total.exact, held),
-            total.truncated,
-            total.leaf_line,
-            total.unknown.values().sum::<u64>(),
-            total.wrong,
-            total.attributed + unattributed,
-            percent(total.attributed, total.attributed + unattributed),
-        )
+        let all = total.attributed + unattributed;
+        // Rounded down: a single wrong one never hides behind 100 %.
+        let percent = |part: u64, of: u64| (100_000 * part).checked_div(of).unwrap_or_default() as f64 / 1e3;
+        let right = total.exact + total.truncated;
+        [
+            format!("{held} samples were taken while a stack was held still."),
+            format!("Of {unknown} firetower said itself that it did not know."),
+            format!("Of the others {right} ({:.3} %) are the truth:", percent(right, held - unknown)),
+            format!("{} in every frame and every line,", total.exact),
+            format!("and {}, marked as cut at the root, in all that was kept.", total.truncated),
+            format!("{} have another line at the leaf only, {} are wrong.", total.leaf_line, total.wrong),
+            format!(
+                "Of all {all} samples of these runs {:.3} % are attributed.",
+                percent(total.attributed, all)
+            ),
+        ]
+        .join(" ")
     }
 
     /// The page `TRUTH.md`: `machine` says in words where it was measured.
@@ -226,7 +228,12 @@ mod tests {
         let total = results.total();
         assert_eq!((total.exact, total.wrong, total.held()), (150, 2, 152));
         let page = results.markdown(4.0, "a machine");
-        assert!(page.contains("not run: a\\|b") && page.contains("Of 152 samples"), "{page}");
+        assert!(
+            page.contains("not run: a\\|b")
+                && page.contains("152 samples were taken")
+                && page.contains("150 (98.684 %)"),
+            "{page}"
+        );
         assert_eq!(page.lines().filter(|line| line.starts_with('|')).count(), 2 + 3 + 1);
     }
 }
