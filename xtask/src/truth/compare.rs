@@ -1,7 +1,7 @@
 //! Compares samples with what the program noted of its own stacks. It must not know how either came about.
 //!
 //! A note says: between these two moments this thread's stack was exactly this. Each sample of the thread in between is
-//! judged by it; kernel frames are left out, as a program knows nothing of them. All other samples are only counted.
+//! judged by it; frames of the kernel are left out, as a program knows nothing of them. All other samples are only counted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
@@ -184,14 +184,13 @@ fn holding<'a>(sorted: &[&'a Note], time: u64) -> Option<&'a Note> {
     sorted.get(after.checked_sub(1)?).copied().filter(|note| time < note.end)
 }
 
-/// The sample's frames but those of the kernel. What is not known has the name of its kind.
+/// The sample's Python frames, and those of which nothing is known; a program knows of no others.
 fn frames(sample: &Sample) -> Result<Vec<Frame>> {
     let frames: Vec<SampleFrame> = serde_json::from_str(sample.stack.get()).context("a sample's stack")?;
     let name = |frame: SampleFrame| match frame.kind.as_str() {
-        // A sub-interpreter is no function either.
-        "kernel" | "interpreter" => None,
         "python" => Some((frame.function, frame.file.unwrap_or_default(), frame.line.unwrap_or_default())),
-        kind => Some((format!("[{kind}]"), String::new(), 0)),
+        "unknown" => Some(("[unknown]".to_owned(), String::new(), 0)),
+        _ => None,
     };
     Ok(frames.into_iter().filter_map(name).collect())
 }
