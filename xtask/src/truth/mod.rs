@@ -202,10 +202,11 @@ fn measure(truth: &Truth, pythons: &[Interpreter], workloads: &[&Workload]) -> R
     let mut results = Results::default();
     for python in pythons {
         for workload in workloads {
-            eprintln!("truth: {} on Python {}", workload.name, python.name);
             let outcome = run::run(truth, python, workload);
             let (python, build) = (format!("{} ({})", python.name, python.release), python.build.clone());
-            results.rows.push(Row { python, build, workload: workload.name.to_owned(), outcome });
+            let row = Row { python, build, workload: workload.name.to_owned(), outcome };
+            eprintln!("truth: {}", row.line());
+            results.rows.push(row);
         }
     }
     results

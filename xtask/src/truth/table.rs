@@ -38,6 +38,22 @@ pub struct Row {
     pub outcome: anyhow::Result<Outcome>,
 }
 
+impl Row {
+    /// What came of it, in a line.
+    pub fn line(&self) -> String {
+        let said = match &self.outcome {
+            Ok(Outcome::Compared(compared)) => {
+                let counts = &compared.counts;
+                let right = counts.exact + counts.truncated;
+                format!("{} samples in holds, {right} right, {} WRONG", counts.held(), counts.wrong)
+            }
+            Ok(Outcome::NotRun(reason)) => format!("not run: {reason}"),
+            Err(error) => format!("FAILED: {}", error.to_string().lines().next().unwrap_or_default()),
+        };
+        format!("{} on Python {}: {said}", self.workload, self.python)
+    }
+}
+
 /// All results.
 #[derive(Default)]
 pub struct Results {
