@@ -44,14 +44,14 @@ const MAX_SECONDS: f64 = 7.0 * 86_400.0;
   firetower record -p 4242 --lines --threads -o x.folded
   firetower record -p 4242 -d 5 -o x.jsonl            single samples, for scripts
 
-A .jsonl file has a JSON object on a line of its own for each sample, in the order of time, written while recording:
+A .jsonl file is written while recording. Each sample is a JSON object on a line of its own:
   time, unix   CLOCK_MONOTONIC and Unix nanoseconds
   pid, tid, thread, cpu
   weight       nanoseconds of CPU time that the sample stands for
-  stack        frames, root first, each {kind: python, kernel or unknown; function; file; line}: always the exact line
+  stack        frames, root first: kind (python, kernel, unknown), function, file, exact line
   reason       why there is no whole, named Python stack, else null
   truncated    whether the root end is missing
-Fields may be added, none is renamed or removed. What was lost before it reached firetower is in the summary only.",
+Fields and kinds may be added, none is renamed or removed. Lost samples are in the summary only.",
     group = clap::ArgGroup::new("what").required(true).multiple(false)
 )]
 pub struct Args {

@@ -3,8 +3,8 @@
 //! # The format
 //!
 //! One JSON object on a line of its own for each sample, UTF-8, in the order in which the samples were taken; of two that
-//! were taken on two CPUs at nearly the same time, either may come first. Fields are added to the format in the future, but
-//! none is renamed or removed, nor does one change its unit or meaning.
+//! were taken on two CPUs at nearly the same time, either may come first. Fields and kinds of frames are added to the format
+//! in the future, but none is renamed or removed, nor does one change its unit or meaning.
 //!
 //! | field | is |
 //! | --- | --- |

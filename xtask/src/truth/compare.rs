@@ -1,7 +1,7 @@
 //! Compares samples with what the program noted of its own stacks. It must not know how either came about.
 //!
 //! A note says: between these two moments this thread's stack was exactly this. Each sample of the thread in between is
-//! judged by it; kernel frames are left out, as a program knows nothing of them. All other samples are only counted.
+//! judged by it; frames of the kernel are left out, as a program knows nothing of them. All other samples are only counted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
@@ -117,13 +117,13 @@ impl AddAssign<&Counts> for Counts {
 pub struct Compared {
     /// The samples.
     pub counts: Counts,
-    /// Different stacks that were held while a sample was taken.
+    /// Different stacks that were held while a sample was taken that is not unknown.
     pub stacks: usize,
     /// The first stacks that were not right, expected beside seen.
     pub examples: Vec<String>,
 }
 
-/// Most examples that are kept of one run.
+/// Most different examples that are kept of one run.
 const EXAMPLES: usize = 3;
 
 /// Reads the notes: JSON lines.
@@ -161,9 +161,14 @@ pub fn compare(notes: &[Note], mut samples: impl BufRead) -> Result<Compared> {
         if let Some(note) = holding(notes, sample.time) {
             let seen = frames(&sample)?;
             let verdict = judge(&note.stack, &seen, &sample);
-            held.insert(&note.stack);
+            if !matches!(verdict, Verdict::Unknown(_)) {
+                held.insert(&note.stack);
+            }
             if matches!(verdict, Verdict::Wrong | Verdict::LeafLine) && compared.examples.len() < EXAMPLES {
-                compared.examples.push(beside(&note.stack, &seen, sample.truncated));
+                let example = beside(&note.stack, &seen, sample.truncated);
+                if !compared.examples.contains(&example) {
+                    compared.examples.push(example);
+                }
             }
             compared.counts.add(verdict);
         }
@@ -179,13 +184,13 @@ fn holding<'a>(sorted: &[&'a Note], time: u64) -> Option<&'a Note> {
     sorted.get(after.checked_sub(1)?).copied().filter(|note| time < note.end)
 }
 
-/// The sample's frames but those of the kernel. What is not known has the name of its kind.
+/// The sample's Python frames, and those of which nothing is known; a program knows of no others.
 fn frames(sample: &Sample) -> Result<Vec<Frame>> {
     let frames: Vec<SampleFrame> = serde_json::from_str(sample.stack.get()).context("a sample's stack")?;
     let name = |frame: SampleFrame| match frame.kind.as_str() {
-        "kernel" => None,
         "python" => Some((frame.function, frame.file.unwrap_or_default(), frame.line.unwrap_or_default())),
-        kind => Some((format!("[{kind}]"), String::new(), 0)),
+        "unknown" => Some(("[unknown]".to_owned(), String::new(), 0)),
+        _ => None,
     };
     Ok(frames.into_iter().filter_map(name).collect())
 }
@@ -214,13 +219,10 @@ fn judge(expected: &[Frame], seen: &[Frame], sample: &Sample) -> Verdict {
 fn beside(expected: &[Frame], seen: &[Frame], truncated: bool) -> String {
     let common = expected.iter().zip(seen).take_while(|(left, right)| left == right).count();
     let from = if truncated { 0 } else { common.saturating_sub(1) };
-    let text = |frames: &[Frame]| {
-        let shown = frames.iter().skip(from).take(12);
-        shown
-            .map(|(name, file, line)| format!("{name:.60} ({file:.80}:{line})"))
-            .collect::<Vec<_>>()
-            .join("; ")
-    };
+    // Without the folder, which is another one on each machine.
+    let place = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
+    let frame = |(name, file, line): &Frame| format!("{name:.60} ({:.60}:{line})", place(file));
+    let text = |frames: &[Frame]| frames.iter().skip(from).take(12).map(frame).collect::<Vec<_>>().join("; ");
     format!(
         "{} frames expected, {} seen{}; from frame {from} on\n  expected: {}\n  seen:     {}",
         expected.len(),

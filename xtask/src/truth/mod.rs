@@ -9,7 +9,9 @@
 //! Columns: the samples in holds; those exactly right; those right but for the leaf's line; those cut at the root, marked
 //! as such, and right in what was kept; those of which firetower says itself that it does not know, by reason; those that
 //! are WRONG; different stacks that were held while sampled; and, of all samples of the run, how many were attributed, and
-//! the others by reason. One WRONG stack, a run that failed or one with too few samples in holds makes the whole fail.
+//! the others by reason. One WRONG stack, a run that failed, or one with too few samples in holds or too many of them
+//! unknown makes the whole fail.
+//!
 //! This module must not know how a sample is judged, only in which order things are done.
 
 mod compare;
@@ -96,12 +98,7 @@ struct Truth {
 /// If this is not root, a name is not known, a run failed, or a stack was wrong.
 pub fn run(args: &Args) -> Result<()> {
     let root = workspace::root()?;
-    let mut pythons = interpreters(&root)?;
-    for name in &args.python {
-        let names = || pythons.iter().map(|python| python.name.as_str()).collect::<Vec<_>>().join(", ");
-        ensure!(pythons.iter().any(|python| python.name == *name), "no Python `{name}` among {}", names());
-    }
-    pythons.retain(|python| args.python.is_empty() || args.python.contains(&python.name));
+    let pythons = interpreters(&root, &args.python)?;
     let workloads = match args.workload.as_slice() {
         [] => WORKLOADS.iter().collect(),
         names => names.iter().map(|name| Workload::named(name)).collect::<Result<Vec<_>>>()?,
@@ -132,7 +129,7 @@ pub fn check(root: &Path) -> Result<()> {
         }
         Err(_) => BUDGET,
     };
-    let pythons = interpreters(root)?;
+    let pythons = interpreters(root, &[])?;
     let workloads: Vec<&Workload> = WORKLOADS.iter().take(CORE).collect();
     let runs = (pythons.len() * workloads.len()) as f64;
     let seconds = (budget.as_secs_f64() / runs - OVERHEAD).min(CHECK_SECONDS.0);
@@ -148,9 +145,15 @@ pub fn check(root: &Path) -> Result<()> {
     verdict(&results)
 }
 
-/// Every Python of the machine's that `cargo xtask pythons` knows. The one place that knows how it is asked.
-fn interpreters(root: &Path) -> Result<Vec<Interpreter>> {
-    let present = pythons::present()?;
+/// These Pythons of the machine, or all that `cargo xtask pythons` knows. The one place that knows how it is asked.
+fn interpreters(root: &Path, names: &[String]) -> Result<Vec<Interpreter>> {
+    let mut present = pythons::present()?;
+    if let Some(name) = names.iter().find(|name| present.iter().all(|(known, _)| known.name != name.as_str()))
+    {
+        let known: Vec<&str> = present.iter().map(|(known, _)| known.name).collect();
+        bail!("no Python `{name}` among {}", known.join(", "));
+    }
+    present.retain(|(known, _)| names.is_empty() || names.iter().any(|name| name == known.name));
     present
         .into_iter()
         .map(|(known, path)| Interpreter::ask(root, known.name, known.kind.label(), path))
@@ -198,10 +201,11 @@ fn measure(truth: &Truth, pythons: &[Interpreter], workloads: &[&Workload]) -> R
     let mut results = Results::default();
     for python in pythons {
         for workload in workloads {
-            eprintln!("truth: {} on Python {}", workload.name, python.name);
             let outcome = run::run(truth, python, workload);
             let (python, build) = (format!("{} ({})", python.name, python.release), python.build.clone());
-            results.rows.push(Row { python, build, workload: workload.name.to_owned(), outcome });
+            let row = Row { python, build, workload: workload.name.to_owned(), outcome };
+            eprintln!("truth: {}", row.line());
+            results.rows.push(row);
         }
     }
     results

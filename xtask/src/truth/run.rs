@@ -17,8 +17,10 @@ use crate::bench::process::Process;
 const FREQUENCY: &str = "999";
 /// How long a run may take beyond what it is asked for, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Least samples in holds, for each second: one in twenty of those that could be taken on an idle CPU.
-const LEAST_HELD: f64 = 20.0;
+/// Least samples in holds whose stack is known, for each second: one in fifty of what an idle CPU has.
+const LEAST_KNOWN: f64 = 20.0;
+/// Greatest share of the samples in holds whose stack is not known.
+const MOST_UNKNOWN: f64 = 0.25;
 
 /// What came of a run.
 pub enum Outcome {
@@ -38,15 +40,18 @@ pub fn run(truth: &Truth, python: &Interpreter, workload: &Workload) -> Result<O
         Err(NotRun(reason)) => return Ok(Outcome::NotRun(reason)),
     };
     let files = Files::new(&truth.folder)?;
-    if workload.may_fail()
-        && let Some(reason) = fails_alone(truth, python, workload, (&ready, &files))?
-    {
-        return Ok(Outcome::NotRun(reason));
-    }
     let mut command = Command::new(&truth.firetower);
     command.args(["record", "--json", "--subprocesses", "--frequency", FREQUENCY, "--output"]);
     command.arg(&files.samples).arg("--").arg(&python.path);
-    finish(add_program(command, truth, workload, (&ready, &files)), &files, truth.seconds)?;
+    if let Err(error) = finish(add_program(command, truth, workload, (&ready, &files)), &files, truth.seconds)
+    {
+        // Whether it fails with nobody watching, too.
+        let alone = || add_program(Command::new(&python.path), truth, workload, (&ready, &files));
+        return match workload.may_fail().then(|| finish(alone(), &files, truth.seconds)) {
+            Some(Err(error)) => Ok(Outcome::NotRun(format!("fails by itself: {:.160}", last_line(&error)))),
+            Some(Ok(())) | None => Err(error),
+        };
+    }
     let compared = compare(&files)?;
     files.delete()?;
     hold_enough(&compared, workload, truth.seconds)?;
@@ -107,21 +112,11 @@ fn finish(command: Command, files: &Files, seconds: f64) -> Result<()> {
     process.finish(Duration::from_secs_f64(seconds) + PATIENCE).map(drop)
 }
 
-/// Why a program of other people's does not run on this Python, if it does not, with nobody watching.
-fn fails_alone(
-    truth: &Truth,
-    python: &Interpreter,
-    workload: &Workload,
-    (ready, files): (&Ready, &Files),
-) -> Result<Option<String>> {
-    let brief = Truth { seconds: 0.3, ..truth.clone() };
-    let command = add_program(Command::new(&python.path), &brief, workload, (ready, files));
-    let error = finish(command, files, brief.seconds).err();
-    files.delete()?;
-    Ok(error.map(|error| {
-        let text = error.to_string();
-        format!("fails by itself: {:.160}", text.trim().lines().last().unwrap_or_default())
-    }))
+/// The last that a program said: Python's name for what went wrong. firetower's summary comes after it.
+fn last_line(error: &anyhow::Error) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines().rev().filter(|line| !line.starts_with('{') && !line.trim().is_empty());
+    lines.next().unwrap_or_default().to_owned()
 }
 
 fn compare(files: &Files) -> Result<Compared> {
@@ -136,16 +131,44 @@ fn compare(files: &Files) -> Result<Compared> {
 
 /// A truth rate of nothing is no truth rate.
 fn hold_enough(compared: &Compared, workload: &Workload, seconds: f64) -> Result<()> {
-    let (held, least) = (compared.counts.held(), (LEAST_HELD * seconds) as u64);
-    if held < least {
-        bail!("{held} samples were taken while a stack was held, fewer than {least}: this says nothing");
+    let (held, unknown) = (compared.counts.held(), compared.counts.unknown.values().sum::<u64>());
+    let (known, least) = (held - unknown, (LEAST_KNOWN * seconds) as u64);
+    if known < least {
+        bail!("of {known} samples in holds the stack is known, fewer than {least}: this says nothing");
+    }
+    if unknown as f64 > MOST_UNKNOWN * held as f64 {
+        bail!(
+            "of {unknown} of {held} samples in holds the stack is not known: {:?}",
+            compared.counts.unknown
+        );
     }
     let part = (seconds / FULL_SECONDS).min(1.0);
     let (stacks, least) = (compared.stacks, (workload.stacks as f64 * part) as usize);
     if stacks < least {
         bail!(
-            "{stacks} different stacks were sampled while they were held, fewer than {least}: this says little"
+            "{stacks} different stacks were seen while they were held, fewer than {least}: this says little"
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::truth::compare::Counts;
+
+    #[test]
+    fn too_few_samples_or_stacks_and_too_many_unknown_ones_are_failures() {
+        let forms = Workload::named("forms").expect("there is one");
+        let enough = |exact: u64, unknown: u64, stacks: usize| {
+            let unknown = [("code_unreadable".to_owned(), unknown)].into();
+            let counts = Counts { exact, unknown, ..Counts::default() };
+            hold_enough(&Compared { counts, stacks, examples: Vec::new() }, forms, FULL_SECONDS).is_ok()
+        };
+        assert!(enough(500, 10, 40));
+        assert!(!enough(79, 0, 40), "too few");
+        assert!(!enough(79, 21, 40), "too few that are known");
+        assert!(!enough(500, 200, 40), "too many that are not known");
+        assert!(!enough(500, 10, forms.stacks - 1), "too few stacks");
+    }
 }

@@ -23,6 +23,9 @@ const COLUMNS: &[(&str, &str)] = &[
     ("reasons", "reasons"),
 ];
 
+/// Lines that are shown of the end of what a failed program said.
+const LAST_LINES: usize = 12;
+
 /// One run's result.
 pub struct Row {
     /// The Python's name: `3.11.7`.
@@ -33,6 +36,22 @@ pub struct Row {
     pub workload: String,
     /// What came of it, or how it failed.
     pub outcome: anyhow::Result<Outcome>,
+}
+
+impl Row {
+    /// What came of it, in a line.
+    pub fn line(&self) -> String {
+        let said = match &self.outcome {
+            Ok(Outcome::Compared(compared)) => {
+                let counts = &compared.counts;
+                let right = counts.exact + counts.truncated;
+                format!("{} samples in holds, {right} right, {} WRONG", counts.held(), counts.wrong)
+            }
+            Ok(Outcome::NotRun(reason)) => format!("not run: {reason}"),
+            Err(error) => format!("FAILED: {}", error.to_string().lines().next().unwrap_or_default()),
+        };
+        format!("{} on Python {}: {said}", self.workload, self.python)
+    }
 }
 
 /// All results.
@@ -59,7 +78,7 @@ impl Results {
         let failure = |row: &Row| {
             let (python, workload) = (&row.python, &row.workload);
             match &row.outcome {
-                Err(error) => Some(format!("{workload} on Python {python}: {error:#}")),
+                Err(error) => Some(format!("{workload} on Python {python}: {}", ends(&format!("{error:#}")))),
                 Ok(Outcome::Compared(compared)) if compared.counts.wrong > 0 => Some(format!(
                     "{workload} on Python {python}: {} WRONG; the first of them:\n{}",
                     compared.counts.wrong,
@@ -99,23 +118,25 @@ impl Results {
     /// One paragraph: what the numbers say.
     pub fn summary(&self) -> String {
         let total = self.total();
-        let held = total.held();
-        let percent = |part: u64, of: u64| if of == 0 { 0.0 } else { 100.0 * part as f64 / of as f64 };
+        let (held, unknown) = (total.held(), total.unknown.values().sum::<u64>());
         let unattributed: u64 = total.unattributed.values().sum();
-        format!(
-            "Of {held} samples of stacks that were held still, {} ({:.3} %) were exactly right: every frame, every line; {} \
-             were cut at the root, marked as such, and right in all that was kept; {} had another line at the leaf only; of {} \
-             firetower said itself that it did not know; {} were wrong. Of all {} samples of these runs, {:.3} % were \
-             attributed.",
-            total.exact,
-            percent(total.exact, held),
-            total.truncated,
-            total.leaf_line,
-            total.unknown.values().sum::<u64>(),
-            total.wrong,
-            total.attributed + unattributed,
-            percent(total.attributed, total.attributed + unattributed),
-        )
+        let all = total.attributed + unattributed;
+        // Rounded down: a single wrong one never hides behind 100 %.
+        let percent = |part: u64, of: u64| (100_000 * part).checked_div(of).unwrap_or_default() as f64 / 1e3;
+        let right = total.exact + total.truncated;
+        [
+            format!("{held} samples were taken while a stack was held still."),
+            format!("Of {unknown} firetower said itself that it did not know."),
+            format!("Of the others {right} ({:.3} %) are the truth:", percent(right, held - unknown)),
+            format!("{} in every frame and every line,", total.exact),
+            format!("and {}, marked as cut at the root, in all that was kept.", total.truncated),
+            format!("{} have another line at the leaf only, {} are wrong.", total.leaf_line, total.wrong),
+            format!(
+                "Of all {all} samples of these runs {:.3} % are attributed.",
+                percent(total.attributed, all)
+            ),
+        ]
+        .join(" ")
     }
 
     /// The page `TRUTH.md`: `machine` says in words where it was measured.
@@ -172,6 +193,17 @@ fn reasons(counts: &Counts) -> String {
     }
 }
 
+/// The first line of a message and its last ones: a program may have said a lot before it failed.
+fn ends(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.split_first() {
+        Some((first, rest)) if rest.len() > LAST_LINES => {
+            format!("{first}\n…\n{}", rest[rest.len() - LAST_LINES..].join("\n"))
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// A row without numbers.
 fn said(text: &str) -> Vec<Cell> {
     let mut cells = vec![Cell::text(""); COLUMNS.len() - 4];
@@ -212,7 +244,12 @@ mod tests {
         let total = results.total();
         assert_eq!((total.exact, total.wrong, total.held()), (150, 2, 152));
         let page = results.markdown(4.0, "a machine");
-        assert!(page.contains("not run: a\\|b") && page.contains("Of 152 samples"), "{page}");
+        assert!(
+            page.contains("not run: a\\|b")
+                && page.contains("152 samples were taken")
+                && page.contains("150 (98.684 %)"),
+            "{page}"
+        );
         assert_eq!(page.lines().filter(|line| line.starts_with('|')).count(), 2 + 3 + 1);
     }
 }

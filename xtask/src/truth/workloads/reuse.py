@@ -30,10 +30,16 @@ def same_name(number):
     scope.clear()
 
 
+def lines_only(number):
+    """Its code and line table are as long as the last ones: what is there anew lies where the old was."""
+    exec(compile("\n" * (1 + number % 20) + "note()", "made.py", "exec"), {"note": note})
+
+
 number = 0
 while running():
     number += 1
     once(number)
     same_name(number)
+    lines_only(number)
     if number % 100 == 0:
         gc.collect()

@@ -19,7 +19,11 @@ def main():
         witness.start_timer()
     # As Python itself does it for a program.
     sys.path.insert(0, os.path.dirname(program))
-    runpy.run_path(program, run_name="__main__")
+    try:
+        runpy.run_path(program, run_name="__main__")
+    finally:
+        # Python puts signals' own effects back before it ends.
+        witness.stop_timer()
     if mode == "timer":
         sys.exit("the program ended before its time")
 

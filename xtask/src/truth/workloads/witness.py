@@ -192,3 +192,9 @@ def start_timer():
     signal.signal(signal.SIGALRM, interrupted)
     signal.siginterrupt(signal.SIGALRM, False)
     arm(0.002)
+
+
+def stop_timer():
+    State.timer = False
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
