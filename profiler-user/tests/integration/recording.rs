@@ -1,0 +1,66 @@
+//! Recording processes of a test, and holding what was seen against the call graph of their program.
+
+use std::process::Command;
+
+use firetower::model::Pid;
+
+use crate::folded::{self, Line};
+use crate::program::{Program, Seen};
+use crate::pythons::Process;
+use crate::running::run;
+
+/// What is said of samples that fire while frames are being pushed, popped or switched.
+pub const TORN: [&str; 3] =
+    ["[frame chain inconsistent]", "[no Python frame]", "[process memory not readable]"];
+/// Most samples of that kind: one in fifty.
+const TORN_SHARE: f64 = 0.02;
+
+/// Starts a fixture and waits until it is under way.
+pub fn start(command: &mut Command) -> Process {
+    let mut process = Process::start(command);
+    assert_eq!(process.line().as_deref(), Some("READY"), "{command:?}");
+    process
+}
+
+/// What is seen of these processes, with lines and `more` options.
+pub fn record(pids: &[Pid], more: &[&str]) -> Vec<Line> {
+    let pids: Vec<String> = pids.iter().map(Pid::to_string).collect();
+    let pids = pids.iter().flat_map(|pid| ["-p", pid]);
+    let finished = run(["record", "--lines"].into_iter().chain(more.iter().copied()).chain(pids));
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    folded::parse(&finished.stdout)
+}
+
+/// The lines of one process, without its frame, out of a recording of several.
+pub fn of_process(lines: &[Line], pid: Pid) -> Vec<Line> {
+    let processes = folded::by_process(lines);
+    processes.into_iter().filter(|((of, _), _)| *of == pid.0).flat_map(|(_, lines)| lines).collect()
+}
+
+/// Holds that each stack is accepted by `check`, but for the few samples that caught a change, and that there are at
+/// least so many.
+pub fn assert_each(
+    whose: &str,
+    lines: &[Line],
+    at_least: u64,
+    check: impl Fn(&[Seen]) -> Result<(), String>,
+) {
+    let (mut exact, mut torn) = (0, 0);
+    for line in lines {
+        if line.unknown().is_some_and(|reason| TORN.contains(&reason)) {
+            torn += line.count;
+            continue;
+        }
+        let stack = line.python().unwrap_or_else(|| panic!("{whose}: {line:#?}"));
+        check(&stack).unwrap_or_else(|error| panic!("{whose}: {error}: {line:#?}"));
+        exact += line.count;
+    }
+    assert!(exact >= at_least, "{whose}: {exact} exact stacks, {at_least} wanted: {lines:#?}");
+    let bound = 3.0 + TORN_SHARE * exact as f64;
+    assert!(torn as f64 <= bound, "{whose}: {torn} torn, {exact} exact: {:?}", folded::unknown(lines));
+}
+
+/// The same with the program's call graph from its `<module>` on.
+pub fn assert_exact(whose: &str, program: &Program, lines: &[Line], at_least: u64) {
+    assert_each(whose, lines, at_least, |stack| program.check(stack));
+}
