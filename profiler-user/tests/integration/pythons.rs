@@ -33,7 +33,7 @@ fn directories() -> Vec<PathBuf> {
 
 fn newest(directory: &Path, minor: &str) -> Option<PathBuf> {
     let prefix = format!("{minor}.");
-    let entries = std::fs::read_dir(directory).ok()?.filter_map(Result::ok);
+    let entries = fs::read_dir(directory).ok()?.filter_map(Result::ok);
     let versions = entries.filter_map(|entry| {
         let micro: u32 = entry.file_name().to_str()?.strip_prefix(&prefix)?.parse().ok()?;
         let file = entry.path().join("bin").join(format!("python{minor}"));

@@ -1,5 +1,6 @@
 //! Recording processes of a test, and holding what was seen against the call graph of their program.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use firetower::model::Pid;
@@ -14,9 +15,19 @@ pub const TORN: [&str; 3] =
     ["[frame chain inconsistent]", "[no Python frame]", "[process memory not readable]"];
 /// Most samples of that kind: one in fifty.
 const TORN_SHARE: f64 = 0.02;
+/// A third of the CPU time that others get who want it: sched(7).
+const NICE: i32 = 5;
 
-/// Starts a fixture and waits until it is under way.
+/// Starts a fixture and waits until it is under way. It gives way to the profiler, which starts while many of them burn
+/// what CPUs there are.
 pub fn start(command: &mut Command) -> Process {
+    // SAFETY: between fork and exec only a system call.
+    unsafe {
+        command.pre_exec(|| match libc::setpriority(libc::PRIO_PROCESS, 0, NICE) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        })
+    };
     let mut process = Process::start(command);
     assert_eq!(process.line().as_deref(), Some("READY"), "{command:?}");
     process
