@@ -7,6 +7,7 @@ mod dashboards;
 mod depth;
 mod detection;
 mod doctor;
+mod embedded;
 mod folded;
 mod forks;
 mod hostile;
