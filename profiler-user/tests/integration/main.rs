@@ -3,6 +3,7 @@
 
 mod accounting;
 mod bad_input;
+mod containers;
 mod dashboards;
 mod depth;
 mod detection;
