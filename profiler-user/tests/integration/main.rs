@@ -2,6 +2,7 @@
 //! Those that capture need root.
 
 mod accounting;
+mod asynchronous;
 mod bad_input;
 mod containers;
 mod dashboards;
@@ -11,10 +12,12 @@ mod doctor;
 mod embedded;
 mod folded;
 mod forks;
+mod greenlets;
 mod hostile;
 mod http;
 mod line_tables;
 mod living;
+mod many_threads;
 mod metrics;
 mod program;
 mod pypi;
@@ -22,6 +25,7 @@ mod pythons;
 mod races;
 mod recording;
 mod running;
+mod servers;
 mod service;
 mod shares;
 mod target;
