@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::program::Program;
 use crate::pythons::{Process, fixture, python, supported};
-use crate::recording::{assert_each, of_process, record, start};
+use crate::recording::{assert_each, of_process, record_often, start};
 
 /// Functions that a library calls: tasks, which an event loop steps, and what a pool's thread runs.
 const ENTRIES: [&str; 6] = ["task", "generators", "pool", "watch", "main", "in_pool"];
@@ -30,7 +30,7 @@ fn each_stack_is_what_runs() {
     };
     let processes: Vec<(String, Process)> = supported().filter(|minor| is_new(minor)).map(start).collect();
     let pids: Vec<_> = processes.iter().map(|(_, process)| process.pid()).collect();
-    let lines = record(&pids, &["-d", "1.5", "-F", "1999"]);
+    let lines = record_often(&pids, "3999", &[]);
     for (minor, process) in &processes {
         let (program, lines) = (Program::of("asynchronous.py", minor), of_process(&lines, process.pid()));
         let what = format!("Python {minor}");

@@ -11,11 +11,11 @@ use serde_json::json;
 
 use crate::program::Program;
 use crate::pythons::{Process, fixture, python, supported};
-use crate::recording::{assert_exact, of_process, record, start};
-use crate::running::{FIRETOWER, Running, run};
+use crate::recording::{CPU, assert_exact, of_process, record, record_while_busy, start};
+use crate::running::{FIRETOWER, firetower};
 
 /// How many exact stacks each must have.
-const ENOUGH: u64 = 5;
+const ENOUGH: u64 = 20;
 
 /// A process that has its own ids: what the test started, and its id out here.
 struct Inside {
@@ -78,7 +78,7 @@ fn a_root_and_process_ids_of_its_own() {
     };
     let inside: Vec<Inside> = supported().map(start).collect();
     let pids: Vec<Pid> = inside.iter().map(|inside| inside.pid).collect();
-    assert_all(&inside, &record(&pids, &["-d", "0.8", "-F", "999"]));
+    assert_all(&inside, &record(&pids, &[]));
     inside.into_iter().for_each(Inside::end);
 }
 
@@ -131,7 +131,7 @@ fn containers_by_their_ids_out_here() {
     let mut inside: Vec<Inside> = supported().map(|minor| container(&minor, CRUN, folder.path())).collect();
     inside.push(container("3.12", RUNC, folder.path()));
     let pids: Vec<Pid> = inside.iter().map(|inside| inside.pid).collect();
-    assert_all(&inside, &record(&pids, &["-d", "0.8", "-F", "999"]));
+    assert_all(&inside, &record(&pids, &[]));
     let library = "/opt/python/lib/libpython3.12.so.1.0";
     assert!(!Path::new(library).exists(), "what is inside is not to be seen from here");
     inside.into_iter().for_each(Inside::end);
@@ -141,8 +141,9 @@ fn containers_by_their_ids_out_here() {
 fn containers_among_all_processes() {
     let folder = tempfile::tempdir().expect("a folder");
     let inside = [container("3.8", CRUN, folder.path()), container("3.13", RUNC, folder.path())];
-    let finished = run(["record", "--all", "--lines", "-d", "1", "-F", "999"]);
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let pids = inside.each_ref().map(|inside| inside.pid);
+    let mut command = firetower(["record", "--all", "--lines", "-F", "999"]);
+    let finished = record_while_busy(&mut command, &pids, CPU);
     assert_all(&inside, &crate::folded::parse(&finished.stdout));
     inside.into_iter().for_each(Inside::end);
 }
@@ -154,19 +155,9 @@ fn a_container_without_the_right_to_use_map_files() {
     let without = "-sys_admin,-checkpoint_restore";
     let mut command = Command::new("setpriv");
     command.args([&format!("--bounding-set={without}"), &format!("--inh-caps={without}"), FIRETOWER]);
-    command.args([
-        "record",
-        "--lines",
-        "-d",
-        "0.5",
-        "-F",
-        "499",
-        "--subprocesses",
-        "-p",
-        &inside[0].pid.to_string(),
-    ]);
-    let finished = Running::start(&mut command).finish();
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let pid = inside[0].pid;
+    command.args(["record", "--lines", "-F", "999", "--subprocesses", "-p", &pid.to_string()]);
+    let finished = record_while_busy(&mut command, &[pid], CPU);
     assert_all(&inside, &crate::folded::parse(&finished.stdout));
     inside.into_iter().for_each(Inside::end);
 }

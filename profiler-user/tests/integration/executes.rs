@@ -109,7 +109,7 @@ fn by_name(lines: &[Line]) -> BTreeMap<String, Vec<Line>> {
 fn a_process_that_gives_itself_a_name() {
     let mut command = Command::new(python("3.11"));
     let process = start(command.arg(fixture("renames.py")).arg("tower (7; x)"));
-    let lines = record(&[process.pid()], &["-d", "0.5", "-F", "499", "--threads"]);
+    let lines = record(&[process.pid()], &["--threads"]);
     let names = by_name(&lines);
     // Its `;` would end a frame.
     assert_eq!(names.len(), 1, "{lines:#?}");
@@ -126,6 +126,7 @@ fn a_process_that_changes_its_name_while_it_is_recorded() {
     command.arg(&file).args(["-d", "600", "--"]);
     command.arg(python("3.12")).arg(fixture("renames.py")).args(["before", "after"]);
     let finished = Running::start(&mut command).finish();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
     let names = by_name(&folded::parse(&std::fs::read_to_string(file).expect("stacks")));
     let of = |name: &str, function: &str| names.get(name).map_or(0, |lines| folded::with(lines, function));
     for (name, function, other) in [("before", "first", "second"), ("after", "second", "first")] {

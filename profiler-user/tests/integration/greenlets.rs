@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::program::{Program, Seen};
 use crate::pypi::packages;
 use crate::pythons::{Process, fixture, python, supported};
-use crate::recording::{assert_each, of_process, record, start};
+use crate::recording::{assert_each, of_process, record_often, start};
 
 /// As many as `greenlets.py` has.
 const COUNT: u32 = 30;
@@ -31,7 +31,7 @@ fn assert_own_stacks(arguments: &[&str]) {
     let processes: Vec<(String, Process)> =
         supported().map(|minor| (minor.clone(), workload(&minor, arguments))).collect();
     let pids: Vec<_> = processes.iter().map(|(_, process)| process.pid()).collect();
-    let lines = record(&pids, &["-d", "1.5", "-F", "1999"]);
+    let lines = record_often(&pids, "3999", &[]);
     let squares: BTreeSet<u32> = (0..COUNT).map(|number| number * number).collect();
     for (minor, process) in &processes {
         let (program, lines) = (Program::of("greenlets.py", minor), of_process(&lines, process.pid()));

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use firetower::model::Pid;
 use firetower::python::versions::{Facts, RELEASES, Release};
 use firetower_ebpf::abi::{ABSENT, PyLayout, flags};
 use serde_json::Value;
@@ -13,8 +14,8 @@ use crate::accounting::assert_sums;
 use crate::folded;
 use crate::program::Program;
 use crate::pythons::{Process, fixture, python};
-use crate::recording::{assert_exact, of_process, record, start};
-use crate::running::{Running, firetower};
+use crate::recording::{CPU, assert_exact, of_process, record, record_while_busy, start};
+use crate::running::firetower;
 
 /// What `liar.c` can do.
 const LIES: [&str; 5] = ["frames", "threads", "interpreters", "lengths", "random"];
@@ -98,20 +99,20 @@ fn structures_that_lead_in_circles_to_nowhere_or_are_written_while_they_are_read
     }
     let honest = honest();
     let file = folder.path().join("all.folded");
-    let mut command = firetower(["record", "--lines", "--json", "-d", "1.5", "-F", "1999", "-o"]);
+    let mut command = firetower(["record", "--lines", "--json", "-F", "1999", "-o"]);
     command.arg(&file).args(["-p", &honest.pid().to_string()]);
     for (_, process) in &liars {
         command.args(["-p", &process.pid().to_string()]);
     }
-    let finished = Running::start(&mut command).finish();
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let pids: Vec<Pid> = liars.iter().map(|(_, process)| process.pid()).chain([honest.pid()]).collect();
+    let finished = record_while_busy(&mut command, &pids, CPU);
     let last = finished.stderr.lines().last().expect("a summary");
     let summary: Value =
         serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {}", finished.stderr));
     let lines = folded::parse(&fs::read_to_string(&file).expect("stacks"));
     assert_sums(&summary, folded::total(&lines));
     let honest_lines = of_process(&lines, honest.pid());
-    assert_exact("beside them", &Program::of("shares.py", "3.12"), &honest_lines, 50);
+    assert_exact("beside them", &Program::of("shares.py", "3.12"), &honest_lines, 20);
     for (what, process) in &mut liars {
         let lines = of_process(&lines, process.pid());
         assert!(folded::total(&lines) > 0, "{what} has no samples");
@@ -138,11 +139,10 @@ fn a_self_description_that_makes_no_sense() {
     let release = RELEASES.iter().find(described).expect("3.13");
     let process = start(Command::new(liar(release, folder.path())).args(["frames", "0"]));
     let honest = honest();
-    let pids = [process.pid().to_string(), honest.pid().to_string()];
-    let mut command =
-        firetower(["record", "--lines", "-d", "0.5", "-F", "499", "-p", &pids[0], "-p", &pids[1]]);
-    let finished = Running::start(&mut command).finish();
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let pids = [process.pid(), honest.pid()];
+    let [liar, other] = pids.map(|pid| pid.to_string());
+    let mut command = firetower(["record", "--lines", "-F", "999", "-p", &liar, "-p", &other]);
+    let finished = record_while_busy(&mut command, &pids, CPU);
     assert!(
         finished.stderr.contains("interpreter not readable (_PyRuntime does not start"),
         "{}",
@@ -158,19 +158,10 @@ fn a_self_description_that_makes_no_sense() {
     assert_exact("beside it", &Program::of("shares.py", "3.12"), &of_process(&lines, honest.pid()), 10);
 }
 
-/// What is said at the start and of the samples of a process, after which it is gone.
+/// What is said of a process at the start, and of its samples.
 fn what_is_said(process: &Process) -> (String, Vec<String>) {
-    let finished = Running::start(&mut firetower([
-        "record",
-        "-d",
-        "0.3",
-        "-F",
-        "499",
-        "-p",
-        &process.pid().to_string(),
-    ]))
-    .finish();
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let mut command = firetower(["record", "-F", "999", "-p", &process.pid().to_string()]);
+    let finished = record_while_busy(&mut command, &[process.pid()], CPU);
     let lines = folded::parse(&finished.stdout);
     (finished.stderr, folded::unknown(&lines).into_keys().map(str::to_owned).collect())
 }
@@ -193,7 +184,7 @@ fn a_library_that_is_no_elf_file() {
         fixture("shares.py")
     );
     let process = start(Command::new(python("3.12")).args(["-c", &map]));
-    let lines = record(&[process.pid()], &["-d", "0.5", "-F", "499"]);
+    let lines = record(&[process.pid()], &[]);
     assert!(folded::with(&lines, "inner") > 0 && folded::unknown(&lines).is_empty(), "{lines:#?}");
 }
 

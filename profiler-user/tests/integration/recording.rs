@@ -2,13 +2,15 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use firetower::model::Pid;
+use nix::sys::signal::Signal;
 
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
 use crate::pythons::Process;
-use crate::running::run;
+use crate::running::{Finished, Running, firetower};
 
 /// What is said of samples that fire while frames are being pushed, popped or switched.
 pub const TORN: [&str; 3] =
@@ -33,13 +35,31 @@ pub fn start(command: &mut Command) -> Process {
     process
 }
 
-/// What is seen of these processes, with lines and `more` options.
+/// CPU time of each process that a recording waits for, however busy the machine is; and samples in it, about 60.
+pub const CPU: Duration = Duration::from_millis(60);
+const FREQUENCY: &str = "999";
+
+/// What is seen of these processes, with lines and `more` options, while each uses [`CPU`].
 pub fn record(pids: &[Pid], more: &[&str]) -> Vec<Line> {
-    let pids: Vec<String> = pids.iter().map(Pid::to_string).collect();
-    let pids = pids.iter().flat_map(|pid| ["-p", pid]);
-    let finished = run(["record", "--lines"].into_iter().chain(more.iter().copied()).chain(pids));
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
-    folded::parse(&finished.stdout)
+    record_often(pids, FREQUENCY, more)
+}
+
+/// The same with so many samples a second.
+pub fn record_often(pids: &[Pid], frequency: &str, more: &[&str]) -> Vec<Line> {
+    let numbers: Vec<String> = pids.iter().map(Pid::to_string).collect();
+    let mut command = firetower(["record", "--lines", "-F", frequency]);
+    command.args(more).args(numbers.iter().flat_map(|pid| ["-p", pid]));
+    folded::parse(&record_while_busy(&mut command, pids, CPU).stdout)
+}
+
+/// Runs a command that records until a signal, and gives it that when each of these processes has used so much CPU.
+pub fn record_while_busy(command: &mut Command, busy: &[Pid], cpu: Duration) -> Finished {
+    let mut recording = Running::start(command);
+    recording.wait_until_it_has_seen_all(busy, cpu);
+    recording.signal(Signal::SIGINT);
+    let finished = recording.finish();
+    assert_eq!(finished.code, 0, "{command:?}: {}", finished.stderr);
+    finished
 }
 
 /// The lines of one process, without its frame, out of a recording of several.

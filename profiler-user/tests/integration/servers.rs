@@ -5,23 +5,26 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use firetower::model::Pid;
+use nix::sys::signal::Signal;
 
 use crate::folded::{self, Line, by_thread};
 use crate::program::{Program, Seen};
 use crate::pypi::packages;
 use crate::pythons::{fixture, python};
-use crate::recording::{TORN, record};
-use crate::running::{Running, wait_for};
+use crate::recording::TORN;
+use crate::running::{Running, firetower, wait_for};
 
 /// Most requests of one client: what it sends when nobody tells it to stop.
 const MOST_REQUESTS: usize = 20_000;
-/// A worker is followed by a new one after so many: several are forked while they are recorded.
-const REQUESTS_PER_WORKER: &str = "150";
+/// Requests that are answered while a server is recorded.
+const REQUESTS: usize = 500;
+/// A worker is followed by a new one after so many: several are forked meanwhile.
+const REQUESTS_PER_WORKER: &str = "120";
 /// What is said of a worker that starts or ends: of the bodies of modules, which are freed when they were run, of its
 /// last new code, and of when its interpreter is finalized.
 const BRIEF: [&str; 3] = [
@@ -43,23 +46,24 @@ fn request(socket: &Path, path: &str) -> Option<()> {
 /// Clients that send one request after the other, until this is dropped.
 struct Load {
     over: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
     clients: Vec<JoinHandle<()>>,
 }
 
 impl Load {
     fn start(socket: &Path) -> Load {
-        let over = Arc::new(AtomicBool::new(false));
+        let (over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let client = |path: &'static str| {
-            let (over, socket) = (over.clone(), socket.to_owned());
+            let (over, answered, socket) = (over.clone(), answered.clone(), socket.to_owned());
             std::thread::spawn(move || {
                 // One that gets no answer, as its worker ends, just sends the next.
                 for _ in (0..MOST_REQUESTS).take_while(|_| !over.load(Ordering::Relaxed)) {
-                    let _ = request(&socket, path);
+                    answered.fetch_add(request(&socket, path).map_or(0, |()| 1), Ordering::Relaxed);
                 }
             })
         };
         let clients = ["/left", "/right", "/left", "/right"].map(client).into();
-        Load { over, clients }
+        Load { over, answered, clients }
     }
 }
 
@@ -75,8 +79,17 @@ impl Drop for Load {
 fn profile(what: &str, minor: &str, server: Pid, socket: &Path, caller: Option<&str>) -> Vec<Line> {
     wait_for("an answer", || request(socket, "/left"));
     let load = Load::start(socket);
-    let lines = record(&[server], &["-d", "1.5", "-F", "999", "--subprocesses", "--threads"]);
+    let pid = server.to_string();
+    let arguments = ["record", "--lines", "--threads", "--subprocesses", "-F", "999", "-p", &pid];
+    let mut recording = Running::start(&mut firetower(arguments));
+    recording.wait_until_it_samples();
+    let before = load.answered.load(Ordering::Relaxed);
+    wait_for("answers", || (load.answered.load(Ordering::Relaxed) > before + REQUESTS).then_some(()));
+    recording.signal(Signal::SIGINT);
+    let finished = recording.finish();
     drop(load);
+    assert_eq!(finished.code, 0, "{what}: {}", finished.stderr);
+    let lines = folded::parse(&finished.stdout);
     let program = Program::of("wsgi.py", minor);
     let own = |frame: &Seen| program.file.to_str() == Some(&frame.file);
     let (mut exact, mut unknown) = (0, 0);
@@ -138,7 +151,7 @@ fn uwsgi_with_workers_and_threads() {
 
 /// Ends a server by a signal, and waits until its workers are gone with it.
 fn end(server: Running, socket: &Path) {
-    server.signal(nix::sys::signal::Signal::SIGTERM);
+    server.signal(Signal::SIGTERM);
     server.finish();
     wait_for("the end of the workers", || UnixStream::connect(socket).is_err().then_some(()));
 }
