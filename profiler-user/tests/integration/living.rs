@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use crate::folded;
 use crate::program::Program;
 use crate::pythons::{Process, fixture, python, supported, with_own_library};
-use crate::recording::{assert_exact, of_process, record, start};
+use crate::recording::{assert_exact, of_process, record, start, start_recording};
 use crate::running::{Running, firetower};
 use crate::service::Service;
 
@@ -99,10 +99,10 @@ fn a_library_that_is_replaced_while_it_is_recorded() {
         let (mut command, library) = with_own_library(minor, folder.path());
         let process = start(command.arg(fixture("shares.py")));
         let pid = process.pid().to_string();
-        let mut recording = Running::start(&mut firetower(["record", "-p", &pid, "-F", "499", "--lines"]));
-        recording.wait_until_it_has_seen(process.pid(), Duration::from_millis(200));
+        let mut recording = start_recording(&mut firetower(["record", "-p", &pid, "-F", "999", "--lines"]));
+        recording.wait_until_it_has_seen(process.pid(), Duration::from_millis(100));
         replace(&library);
-        recording.wait_until_it_has_seen(process.pid(), Duration::from_millis(200));
+        recording.wait_until_it_has_seen(process.pid(), Duration::from_millis(100));
         recording.signal(Signal::SIGINT);
         let finished = recording.finish();
         assert_eq!(finished.code, 0, "{}", finished.stderr);

@@ -9,8 +9,8 @@ use nix::sys::signal::Signal;
 use crate::folded::{self, Line, by_thread};
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture, python};
-use crate::recording::TORN;
-use crate::running::{Running, firetower};
+use crate::recording::{TORN, start_recording};
+use crate::running::firetower;
 
 /// CPU seconds of a turn in `many_threads.py`.
 const TURN: f64 = 0.002;
@@ -67,7 +67,7 @@ fn each_is_found(minor: &str, count: usize) {
     let (mut process, threads) = workload(minor, count);
     let pid = process.pid().to_string();
     let mut command = firetower(["record", "-p", &pid, "-F", FREQUENCY, "--lines", "--threads"]);
-    let mut recording = Running::start(&mut command);
+    let mut recording = start_recording(&mut command);
     // The turns go round from where they are when it begins. 2.7 has no clock of a thread: its turns are of wall clock.
     let rounds = Duration::from_secs_f64((count as f64 * TURN * ROUNDS).max(0.3));
     recording.wait_until_it_has_seen(process.pid(), rounds);

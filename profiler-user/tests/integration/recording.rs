@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
 use crate::pythons::Process;
-use crate::running::{Finished, Running, firetower};
+use crate::running::{Finished, Running, cpu_time, firetower, wait_for};
 
 /// What is said of samples that fire while frames are being pushed, popped or switched.
 pub const TORN: [&str; 3] =
@@ -52,10 +52,23 @@ pub fn record_often(pids: &[Pid], frequency: &str, more: &[&str]) -> Vec<Line> {
     folded::parse(&record_while_busy(&mut command, pids, CPU).stdout)
 }
 
+/// Starts a command that records, and waits until it does.
+pub fn start_recording(command: &mut Command) -> Running {
+    let mut recording = Running::start(command.env("FIRETOWER_LOG", "warn,firetower::cli::record=info"));
+    wait_for("the first sample", || {
+        recording.assert_running();
+        recording.stderr().contains("sampling has begun").then_some(())
+    });
+    recording
+}
+
 /// Runs a command that records until a signal, and gives it that when each of these processes has used so much CPU.
 pub fn record_while_busy(command: &mut Command, busy: &[Pid], cpu: Duration) -> Finished {
-    let mut recording = Running::start(command);
-    recording.wait_until_it_has_seen_all(busy, cpu);
+    let recording = start_recording(command);
+    let ends: Vec<Duration> = busy.iter().map(|&pid| cpu_time(pid) + cpu).collect();
+    for (&pid, end) in busy.iter().zip(ends) {
+        wait_for("CPU use", || (cpu_time(pid) >= end).then_some(()));
+    }
     recording.signal(Signal::SIGINT);
     let finished = recording.finish();
     assert_eq!(finished.code, 0, "{command:?}: {}", finished.stderr);

@@ -111,20 +111,6 @@ impl Running {
     /// Waits until it has a perf event open, then until `busy` has used this much CPU since: whatever it profiles
     /// `busy` at is well under way. Panics if it ends before.
     pub fn wait_until_it_has_seen(&mut self, busy: Pid, cpu: Duration) {
-        self.wait_until_it_has_seen_all(&[busy], cpu);
-    }
-
-    /// The same for several, each of which has to use that much.
-    pub fn wait_until_it_has_seen_all(&mut self, busy: &[Pid], cpu: Duration) {
-        self.wait_until_it_samples();
-        let ends: Vec<Duration> = busy.iter().map(|&pid| cpu_time(pid) + cpu).collect();
-        for (&pid, end) in busy.iter().zip(ends) {
-            wait_for("CPU use", || (cpu_time(pid) >= end).then_some(()));
-        }
-    }
-
-    /// Waits until it has a perf event open. Panics if it ends before.
-    pub fn wait_until_it_samples(&mut self) {
         let descriptors = format!("/proc/{}/fd", self.pid());
         wait_for("perf events", || {
             self.assert_running();
@@ -132,6 +118,8 @@ impl Running {
                 std::fs::read_dir(&descriptors).ok()?.filter_map(|entry| entry.ok()?.path().read_link().ok());
             files.find(|file| file.to_string_lossy().contains("perf_event"))
         });
+        let begin = cpu_time(busy);
+        wait_for("CPU use", || (cpu_time(busy) >= begin + cpu).then_some(()));
     }
 
     /// Waits until it ends by itself.

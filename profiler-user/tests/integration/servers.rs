@@ -16,7 +16,7 @@ use crate::folded::{self, Line, by_thread};
 use crate::program::{Program, Seen};
 use crate::pypi::packages;
 use crate::pythons::{fixture, python};
-use crate::recording::TORN;
+use crate::recording::{TORN, start_recording};
 use crate::running::{Running, firetower, wait_for};
 
 /// Most requests of one client: what it sends when nobody tells it to stop.
@@ -81,8 +81,7 @@ fn profile(what: &str, minor: &str, server: Pid, socket: &Path, caller: Option<&
     let load = Load::start(socket);
     let pid = server.to_string();
     let arguments = ["record", "--lines", "--threads", "--subprocesses", "-F", "999", "-p", &pid];
-    let mut recording = Running::start(&mut firetower(arguments));
-    recording.wait_until_it_samples();
+    let recording = start_recording(&mut firetower(arguments));
     let before = load.answered.load(Ordering::Relaxed);
     wait_for("answers", || (load.answered.load(Ordering::Relaxed) > before + REQUESTS).then_some(()));
     recording.signal(Signal::SIGINT);
