@@ -136,6 +136,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(command) = &mut command {
         command.release()?;
     }
+    tracing::info!("sampling has begun");
 
     let recording = Recording { args, signals: &signals, output: &output, begin };
     recording.run(&mut agent, &mut targets, command.as_mut())?;

@@ -70,12 +70,22 @@ impl Recogniser {
         }
         let link = process.executable_link().map_err(|error| link_obstacle(process.pid(), &error))?;
         let executable = maps.executable(&link);
-        let mut obstacle = None;
+        let (mut obstacle, mut unstarted) = (None, None);
         let mut becomes_python = executable.is_some_and(|mapping| mapping.file_name().contains("python"));
         let candidates = candidates(&maps, executable);
         for mapping in &candidates {
             match self.kind_of(process, mapping) {
-                Ok(FileKind::Interpreter(file)) => return attach(&maps, mapping, process.memory(), &file),
+                // More than one may be mapped, as extension modules bring the libpython that they are linked to into a
+                // program that holds an interpreter itself: the one that runs is meant.
+                Ok(FileKind::Interpreter(file)) => match attach(&maps, mapping, process.memory(), &file) {
+                    Ok(Attached { interpreter, runs: true }) => {
+                        return Ok(Outcome::Python(Box::new(interpreter)));
+                    }
+                    Ok(Attached { interpreter, runs: false }) => {
+                        unstarted = unstarted.or(Some(interpreter));
+                    }
+                    Err(found) => obstacle = obstacle.or(Some(found)),
+                },
                 Ok(FileKind::Other { needs_libpython }) => becomes_python |= needs_libpython,
                 Ok(FileKind::Broken(found)) => obstacle = obstacle.or(Some(found)),
                 Err(error) => obstacle = obstacle.or_else(|| Some(file_obstacle(mapping, &error))),
@@ -84,10 +94,11 @@ impl Recogniser {
         if candidates.len() == MAX_CANDIDATES {
             obstacle = obstacle.or_else(|| Some(too_many_files()));
         }
-        match obstacle {
-            Some(obstacle) => Err(obstacle),
-            None if becomes_python => Ok(Outcome::NotYet),
-            None => Ok(Outcome::NotPython),
+        match (obstacle, unstarted) {
+            (Some(obstacle), _) => Err(obstacle),
+            (None, Some(interpreter)) => Ok(Outcome::Python(Box::new(interpreter))),
+            (None, None) if becomes_python => Ok(Outcome::NotYet),
+            (None, None) => Ok(Outcome::NotPython),
         }
     }
 
@@ -128,13 +139,20 @@ fn candidates<'maps>(maps: &'maps Maps, executable: Option<&'maps Mapping>) -> V
     found
 }
 
+/// An interpreter in a process.
+struct Attached {
+    interpreter: Interpreter,
+    /// Whether it has started. That changes with time, and is the kernel side's to see.
+    runs: bool,
+}
+
 /// Puts together what the file and the process say.
 fn attach(
     maps: &Maps,
     mapping: &Mapping,
     memory: &dyn Memory,
     file: &InterpreterFile,
-) -> Result<Outcome, Obstacle> {
+) -> Result<Attached, Obstacle> {
     let version = file.version;
     let bias = load_bias(maps, mapping, file).ok_or_else(|| {
         let name = mapping.path.display();
@@ -149,20 +167,12 @@ fn attach(
     layout.validate().and_then(|()| objects.validate()).map_err(|field| {
         Obstacle::unreadable(format_args!("CPython {version}: the process gives a senseless offset: {field}"))
     })?;
-    // Whether there is an interpreter changes with time and is the kernel side's to see; that it can be read is not.
     let head = runtime.wrapping_add(layout.runtime_interpreters_head.into());
-    memory.read_u64(head).map_err(|error| Obstacle::memory("the list of interpreters", error))?;
+    let first = memory.read_u64(head).map_err(|error| Obstacle::memory("the list of interpreters", error))?;
     let current_tstate = file.current_tstate.map_or(0, |address| bias.wrapping_add(address));
     let file = mapping.path.clone();
-    Ok(Outcome::Python(Box::new(Interpreter {
-        version,
-        file,
-        runtime,
-        current_tstate,
-        interp_id,
-        layout,
-        objects,
-    })))
+    let interpreter = Interpreter { version, file, runtime, current_tstate, interp_id, layout, objects };
+    Ok(Attached { interpreter, runs: first != 0 })
 }
 
 /// What to add to an address in the file to get the address in the process.

@@ -1,13 +1,30 @@
-//! The version of an interpreter up to 3.10 inside of a program of another name: by the folder of its standard library,
-//! which it holds as a string. CPython 3.8 and 3.10 Modules/getpath.c, `VERSION`.
+//! An interpreter inside of a program of another name, without symbols: by the strings that it holds.
 //!
-//! It must not know which versions there are.
+//! That it is one tells what every CPython says when it gives up; its version, up to 3.10, the folder of its standard
+//! library. CPython 3.8 and 3.10 Python/pylifecycle.c, `fatal_error`; Modules/getpath.c, `VERSION`. It must not know
+//! which versions there are.
+
+use memchr::memmem;
 
 use super::versions::PythonVersion;
+
+/// Constants of more bytes than this are no interpreter's, whose are two to four million; reading a browser's through
+/// would keep the agent from its samples.
+pub(super) const MAX_CONSTANTS: u64 = 16 << 20;
+
+/// `Fatal Python error: ` from its last letter to its first: firetower, which looks for it, shall not carry it.
+const LAST_WORDS_REVERSED: [u8; 20] = *b" :rorre nohtyP lataF";
 
 /// In front of the folder up to 3.8.
 const LIB: &[u8] = b"lib/";
 const PYTHON: &[u8] = b"python";
+
+/// Whether these constants are, among others, those of an interpreter.
+pub(super) fn is_interpreter(bytes: &[u8]) -> bool {
+    let mut last_words = LAST_WORDS_REVERSED;
+    last_words.reverse();
+    memmem::find(bytes, &last_words).is_some()
+}
 
 /// The one version that strings in `bytes` name; `None` if there is none, or more than one.
 pub(super) fn version(bytes: &[u8]) -> Option<PythonVersion> {

@@ -121,8 +121,7 @@ impl Found {
         let hex = self.version.and_then(|place| elf.u64_at(place.address));
         let start = || self.structure().and_then(|place| elf.bytes_at(place.address, 16));
         let named = || names.into_iter().flatten().find_map(PythonVersion::from_file_name);
-        let data = || elf.segments().iter().filter(|segment| !segment.executable);
-        let held = || data().find_map(|part| embedded::version(elf.bytes_at(part.address, part.file_size)?));
+        let held = || constants(elf).find_map(embedded::version);
         hex.map(PythonVersion::from_hex)
             .or_else(|| debug_offsets::version(start()?))
             .or_else(|| named().or_else(held).map(|version| (version, true)))
@@ -168,7 +167,7 @@ fn examine(elf: &Elf<'_, impl ReadCacheOps>, name: &str) -> Result<FileKind, Elf
     let needs_libpython = names.needed.iter().any(|needed| needed.starts_with("libpython"));
     let found = Found::look(elf, !needs_libpython)?;
     if !found.is_interpreter() && found.section.is_none() {
-        return Ok(FileKind::Other { needs_libpython });
+        return Ok(if needs_libpython { FileKind::Other { needs_libpython } } else { nameless(elf, name) });
     }
     let unsupported = |why: String| Ok(FileKind::Broken(Obstacle::unsupported(why)));
     let Some((version, is_final)) = found.version(elf, [names.soname.as_deref(), Some(name)]) else {
@@ -201,6 +200,26 @@ fn examine(elf: &Elf<'_, impl ReadCacheOps>, name: &str) -> Result<FileKind, Elf
             release.root.symbol()
         ))),
     })
+}
+
+/// What a file is that has no symbols of a Python: it may hold one all the same, without any name.
+fn nameless(elf: &Elf<'_, impl ReadCacheOps>, name: &str) -> FileKind {
+    if !constants(elf).any(embedded::is_interpreter) {
+        return FileKind::Other { needs_libpython: false };
+    }
+    let version = constants(elf).find_map(embedded::version);
+    let version = version.map_or_else(String::new, |version| format!(" {version}"));
+    FileKind::Broken(Obstacle::unreadable(format_args!(
+        "CPython{version}: {name} has no symbols: it was stripped, and linked without -rdynamic"
+    )))
+}
+
+/// The parts of a file that hold its strings. One that is larger than any interpreter's is not looked through.
+fn constants<'data>(elf: &Elf<'data, impl ReadCacheOps>) -> impl Iterator<Item = &'data [u8]> {
+    let constant = |segment: &&Segment| {
+        !segment.executable && !segment.writable && segment.file_size <= embedded::MAX_CONSTANTS
+    };
+    elf.segments().iter().filter(constant).filter_map(|part| elf.bytes_at(part.address, part.file_size))
 }
 
 /// `2.7, 3.8, 3.11`

@@ -43,11 +43,8 @@ fn sum(of: &Value) -> u64 {
     of.as_object().expect("counts by reason").values().map(number).sum()
 }
 
-/// Records everything for a while, checks every sum, and answers the summary.
-fn record_all(frequency: &str) -> Value {
-    let finished = run(["record", "--all", "-d", "4", "-F", frequency, "--json", "-o", "-"]);
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
-    let summary: Value = serde_json::from_str(finished.stderr.trim()).expect("nothing but the summary");
+/// Holds that every sample of a summary, of which so many are shown, is booked once.
+pub fn assert_sums(summary: &Value, shown: u64) {
     let kernel = &summary["kernel"];
     let (fired, submitted) = (number(&kernel["fired"]), number(&kernel["submitted"]));
     assert_eq!(fired, submitted + sum(&kernel["not_submitted"]), "fired: {summary}");
@@ -62,12 +59,20 @@ fn record_all(frequency: &str) -> Value {
         number(&summary["received"]) + number(&summary["lost"]),
         "{summary}"
     );
-    let shown = folded::total(&folded::parse(&finished.stdout));
     assert_eq!(shown, number(&summary["samples"]), "the flame graph shows each one: {summary}");
     for failure in ["kernel_side_failed", "stack_unknown", "agent_table_full"] {
         assert_eq!(kernel["not_submitted"][failure], Value::Null, "{summary}");
         assert_eq!(summary["unattributed"][failure], Value::Null, "{summary}");
     }
+}
+
+/// Records everything for a while, checks every sum, and answers the summary.
+fn record_all(frequency: &str) -> Value {
+    let finished = run(["record", "--all", "-d", "4", "-F", frequency, "--json", "-o", "-"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let summary: Value = serde_json::from_str(finished.stderr.trim()).expect("nothing but the summary");
+    assert_sums(&summary, folded::total(&folded::parse(&finished.stdout)));
+    let fired = number(&summary["kernel"]["fired"]);
     // About one sample for each period and CPU, idle or not: none is lost before it is counted.
     let cpus = std::thread::available_parallelism().expect("known").get() as f64;
     let seconds = summary["seconds"].as_f64().expect("seconds");

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use firetower::model::{Pid, Reason};
@@ -15,7 +14,7 @@ use firetower::python::code::{Code, CodeError};
 use firetower::python::detect::Outcome;
 use firetower_ebpf::abi::{ABSENT, PyLayout, flags};
 
-use crate::pythons::{Process, python, supported};
+use crate::pythons::{Process, python, supported, with_own_library};
 use crate::target::{Target, examine, fingerprint};
 
 /// The reason and the words of an outcome that must be broken.
@@ -170,21 +169,6 @@ fn the_layout_leads_to_the_main_threads_frames_and_their_lines() {
             assert!((chunk..chunk + (1 << 20)).contains(&top), "Python {minor}: {chunk:#x} {top:#x}");
         }
     }
-}
-
-/// Copies an interpreter's library to where the loader finds it first, so that it can be changed.
-fn with_own_library(minor: &str, directory: &Path) -> (Command, PathBuf) {
-    let python = python(minor);
-    let lib = python.parent().and_then(Path::parent).expect("bin/python").join("lib");
-    // With the flags of its ABI up to 3.7: `libpython3.6m.so.1.0`.
-    let names = ["", "m"].map(|flags| format!("libpython{minor}{flags}.so.1.0"));
-    let name = names.iter().find(|name| lib.join(name).exists()).expect("a shared build of Python");
-    let library = directory.join(name);
-    fs::copy(lib.join(name), &library).expect("it can be copied");
-    fs::set_permissions(&library, fs::Permissions::from_mode(0o755)).expect("a file of our own");
-    let mut command = Command::new(python);
-    command.env("LD_LIBRARY_PATH", directory);
-    (command, library)
 }
 
 #[test]

@@ -119,11 +119,12 @@ fn one_without_symbols_that_does_not_tell_its_version_says_so() {
 }
 
 #[test]
-fn one_that_left_no_trace_is_no_python() {
+fn one_without_symbols_and_section_is_known_by_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let program = link("3.8", folder.path());
     strip(&program);
     let (process, ..) = start("3.8", &program);
-    let outcome = examine(process.pid());
-    assert!(matches!(outcome, Outcome::NotPython), "{outcome:?}");
+    let (reason, detail) = broken(examine(process.pid()));
+    assert_eq!(reason, Reason::InterpreterUnreadable, "{detail}");
+    assert!(detail.starts_with("CPython 3.8: ") && detail.contains("has no symbols"), "{detail}");
 }

@@ -89,3 +89,15 @@ pub fn by_process(lines: &[Line]) -> BTreeMap<(u32, String), Vec<Line>> {
     }
     processes
 }
+
+/// Takes the thread frames off: lines by thread id.
+pub fn by_thread(lines: &[Line]) -> BTreeMap<u32, Vec<Line>> {
+    let mut threads: BTreeMap<_, Vec<Line>> = BTreeMap::new();
+    for line in lines {
+        let (thread, frames) = line.frames.split_first().expect("a thread frame");
+        let tid = thread.strip_prefix("thread ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+        let tid = tid.unwrap_or_else(|| panic!("{thread} is no thread frame"));
+        threads.entry(tid).or_default().push(Line { frames: frames.to_vec(), ..line.clone() });
+    }
+    threads
+}

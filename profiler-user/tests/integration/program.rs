@@ -81,14 +81,7 @@ impl Program {
     /// The same for a stack whose root end is missing.
     pub fn check_below(&self, stack: &[Seen]) -> Result<(), String> {
         for (index, frame) in stack.iter().enumerate() {
-            if self.file.to_str() != Some(&frame.file) {
-                return Err(format!("{frame:?} is of another file"));
-            }
-            let functions = self.lines.get(&frame.line).map(Vec::as_slice).unwrap_or_default();
-            let Some((_, callees)) = functions.iter().find(|(function, _)| *function == frame.function)
-            else {
-                return Err(format!("{} has no line {}", frame.function, frame.line));
-            };
+            let callees = self.callees(frame)?;
             if let Some(next) = stack.get(index + 1)
                 && !callees.contains(&next.function)
             {
@@ -99,5 +92,42 @@ impl Program {
             }
         }
         Ok(())
+    }
+
+    /// The same for a program that calls other files' functions, in lines that have the callee `*`, and whose functions
+    /// `entries` these call. What those do between themselves is not checked.
+    pub fn check_through(&self, stack: &[Seen], entries: &[&str]) -> Result<(), String> {
+        let own = |frame: &Seen| self.file.to_str() == Some(&frame.file);
+        let mut below: Option<&Seen> = None;
+        for run in stack.chunk_by(|one, other| own(one) == own(other)) {
+            let (first, last) = (&run[0], &run[run.len() - 1]);
+            match below {
+                _ if own(first) => {
+                    self.check_below(run)?;
+                    let is_entry = entries.iter().any(|entry| self.name(entry) == first.function);
+                    if !is_entry && (first.function != "<module>" || below.is_some()) {
+                        return Err(format!("{} is not called from elsewhere", first.function));
+                    }
+                }
+                Some(caller) if !self.callees(caller)?.iter().any(|callee| callee == "*") => {
+                    return Err(format!("{caller:?} does not call {first:?}"));
+                }
+                _ => {}
+            }
+            below = Some(last);
+        }
+        Ok(())
+    }
+
+    /// What a frame of this program may call; an error if it can't be.
+    fn callees(&self, frame: &Seen) -> Result<&[String], String> {
+        if self.file.to_str() != Some(&frame.file) {
+            return Err(format!("{frame:?} is of another file"));
+        }
+        let functions = self.lines.get(&frame.line).map(Vec::as_slice).unwrap_or_default();
+        match functions.iter().find(|(function, _)| *function == frame.function) {
+            Some((_, callees)) => Ok(callees),
+            None => Err(format!("{} has no line {}", frame.function, frame.line)),
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The interpreters that tests run, and child processes that don't outlive their test.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -76,7 +78,7 @@ fn directories() -> Vec<PathBuf> {
 
 fn newest(directory: &Path, minor: &str) -> Option<PathBuf> {
     let prefix = format!("{minor}.");
-    let entries = std::fs::read_dir(directory).ok()?.filter_map(Result::ok);
+    let entries = fs::read_dir(directory).ok()?.filter_map(Result::ok);
     let versions = entries.filter_map(|entry| {
         let name = entry.file_name();
         let name = name.to_str()?;
@@ -89,6 +91,19 @@ fn newest(directory: &Path, minor: &str) -> Option<PathBuf> {
         file.exists().then_some((micro, file))
     });
     versions.max().map(|(_, file)| file)
+}
+
+/// Copies an interpreter's library to where the loader finds it first, so that it can be changed.
+pub fn with_own_library(minor: &str, directory: &Path) -> (Command, PathBuf) {
+    let python = python(minor);
+    let name = format!("libpython{minor}.so.1.0");
+    let library = directory.join(&name);
+    let lib = python.parent().and_then(Path::parent).expect("bin/python").join("lib");
+    fs::copy(lib.join(&name), &library).expect("a shared build of Python");
+    fs::set_permissions(&library, fs::Permissions::from_mode(0o755)).expect("a file of our own");
+    let mut command = Command::new(python);
+    command.env("LD_LIBRARY_PATH", directory);
+    (command, library)
 }
 
 /// A file of `tests/fixtures`.

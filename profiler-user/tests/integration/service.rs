@@ -73,6 +73,25 @@ impl Service {
         all["processes"].as_array().expect("an array").iter().find(|process| process["pid"] == pid).cloned()
     }
 
+    /// Waits until the folded stacks of these processes have this many attributed samples, and holds that each stack from
+    /// `main` on is one that the program can have: imports before it are not in the program's call graph.
+    pub fn exact_stacks(&self, minor: &str, pid: u32) {
+        let program = Program::of("shares.py", minor);
+        let path = format!("/flamegraph.folded?seconds=60&lines=1&pid={pid}");
+        let mut lines = wait_for("stacks", || {
+            let (status, body) = self.get(&path);
+            let lines = if status == 200 { folded::parse(&body) } else { Vec::new() };
+            (folded::with(&lines, &program.name("outer")) >= 10).then_some(lines)
+        });
+        let main = format!("main ({}:", program.file.display());
+        let started = |line: &&mut Line| line.frames.iter().any(|frame| frame.starts_with(&main));
+        for line in lines.iter_mut().filter(started) {
+            line.frames.retain(|frame| !frame.contains(&format!("(pid {pid})")));
+            let stack = line.python().unwrap_or_else(|| panic!("{line:?}"));
+            program.check(&stack).unwrap_or_else(|error| panic!("{minor}: {error}: {line:?}"));
+        }
+    }
+
     fn terminate(self) -> Finished {
         self.running.signal(Signal::SIGTERM);
         self.running.finish()
@@ -85,32 +104,13 @@ fn workload(minor: &str) -> Process {
     process
 }
 
-/// Waits until the folded stacks of these processes have this many attributed samples, and holds that each stack from
-/// `main` on is one that the program can have: imports before it are not in the program's call graph.
-fn exact_stacks(service: &Service, minor: &str, pid: u32) {
-    let program = Program::of("shares.py", minor);
-    let path = format!("/flamegraph.folded?seconds=60&lines=1&pid={pid}");
-    let mut lines = wait_for("stacks", || {
-        let (status, body) = service.get(&path);
-        let lines = if status == 200 { folded::parse(&body) } else { Vec::new() };
-        (folded::with(&lines, &program.name("outer")) >= 10).then_some(lines)
-    });
-    let main = format!("main ({}:", program.file.display());
-    let started = |line: &&mut Line| line.frames.iter().any(|frame| frame.starts_with(&main));
-    for line in lines.iter_mut().filter(started) {
-        line.frames.retain(|frame| !frame.contains(&format!("(pid {pid})")));
-        let stack = line.python().unwrap_or_else(|| panic!("{line:?}"));
-        program.check(&stack).unwrap_or_else(|error| panic!("{minor}: {error}: {line:?}"));
-    }
-}
-
 #[test]
 fn it_sees_processes_from_before_and_from_after_its_start() {
     let before: Vec<(String, Process)> = supported().map(|minor| (minor.clone(), workload(&minor))).collect();
     let service = Service::start(&["-F", "499"]);
     let after: Vec<(String, Process)> = supported().map(|minor| (minor.clone(), workload(&minor))).collect();
     for (minor, process) in before.iter().chain(&after) {
-        exact_stacks(&service, minor, process.pid().0);
+        service.exact_stacks(minor, process.pid().0);
         let told = wait_for("the process", || service.process(process.pid().0));
         let version = told["python_version"].as_str().unwrap_or_else(|| panic!("{told}"));
         assert!(version.starts_with(&format!("{minor}.")) || version == minor, "{minor}: {told}");
@@ -145,7 +145,7 @@ fn a_short_life_leaves_its_functions() {
 fn pages_metrics_and_pictures() {
     let service = Service::start(&["-F", "199"]);
     let process = workload("3.11");
-    exact_stacks(&service, "3.11", process.pid().0);
+    service.exact_stacks("3.11", process.pid().0);
     let (status, head, page) = service.ask("/");
     assert!(status == 200 && head.contains("text/html") && page.contains("<html"), "{head}\n{page}");
     for source in page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1)) {

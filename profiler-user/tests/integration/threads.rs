@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::each::{each_version, interpreter};
-use crate::folded::{self, Line};
+use crate::folded::{self, by_thread};
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture};
 use crate::running::{Running, firetower, run};
@@ -16,18 +16,6 @@ const SIGMAS: f64 = 4.0;
 /// CPU seconds in C between the calls into Python: 60 times 5 ms, by `foreign.c`.
 const IN_TURNS: f64 = 0.3;
 const NOT_PYTHON: &str = "[not a Python thread]";
-
-/// Takes the thread frames off: lines by thread id.
-fn by_thread(lines: &[Line]) -> BTreeMap<u32, Vec<Line>> {
-    let mut threads: BTreeMap<_, Vec<Line>> = BTreeMap::new();
-    for line in lines {
-        let (thread, frames) = line.frames.split_first().expect("a thread frame");
-        let tid = thread.strip_prefix("thread ").and_then(|rest| rest.split(' ').next()?.parse().ok());
-        let tid = tid.unwrap_or_else(|| panic!("{thread} is no thread frame"));
-        threads.entry(tid).or_default().push(Line { frames: frames.to_vec(), ..line.clone() });
-    }
-    threads
-}
 
 /// The frames of a `threading.Thread`'s stack that are the program's, if those below are the library's as they must be:
 /// it starts at `_bootstrap` (`__bootstrap` in 2.7), and comes to the program from `run`.
