@@ -5,7 +5,9 @@ use std::path::Path;
 
 /// Writes each input into the folder that `$FIRETOWER_SEEDS` names; does nothing if there is none.
 pub fn write_seeds(seeds: impl FnOnce() -> Vec<Vec<u8>>) {
-    let Some(folder) = std::env::var_os("FIRETOWER_SEEDS") else { return };
+    let Some(folder) = std::env::var_os("FIRETOWER_SEEDS").filter(|folder| !folder.is_empty()) else {
+        return;
+    };
     for (index, seed) in seeds().into_iter().enumerate() {
         fs::write(Path::new(&folder).join(format!("recorded-{index:03}")), seed)
             .expect("the folder is there");
