@@ -4,8 +4,9 @@
 //! pattern. For each field the doc says its unit, who writes it and who reads it; "agent" is user space,
 //! "kernel" the eBPF programs. This module must not know how to read a process or a map.
 
-/// Most Python frames of one stack; a deeper stack keeps this many from the leaf end and is marked truncated.
-pub const MAX_PYTHON_FRAMES: usize = 127;
+/// Most Python frames of one stack; a deeper stack keeps this many from the leaf end and is marked truncated. More than
+/// `sys.getrecursionlimit()` allows by default; one less than a power of two, for the mask of an index.
+pub const MAX_PYTHON_FRAMES: usize = 1023;
 /// Most kernel frames of one stack; a deeper one keeps the leaf end (what `bpf_get_stack` does by itself).
 pub const MAX_KERNEL_FRAMES: usize = 64;
 /// Bytes of `PyThreadState` that are read at once; every offset into it must leave room for 8 bytes below this.
@@ -14,6 +15,8 @@ pub const THREAD_STATE_BYTES: usize = 512;
 pub const MAX_FRAME_BYTES: usize = 128;
 /// Bytes of a code object that are folded into its fingerprint; see [`PyLayout::code_fingerprint`].
 pub const FINGERPRINT_BYTES: usize = 88;
+/// Bytes of a string that tell its content; see [`content`].
+pub const CONTENT_BYTES: usize = 64;
 /// An offset in [`PyLayout`] that the version does not have.
 pub const ABSENT: u32 = u32::MAX;
 
@@ -30,6 +33,22 @@ pub struct Settings {
     pub task_signal: u32,
     /// Offset in `signal_struct` of `live`, the number of threads that have not exited.
     pub signal_live: u32,
+    /// Offset in `task_struct` of `mm`, the process's memory.
+    pub task_mm: u32,
+    /// Offset in `mm_struct` of `exe_file`.
+    pub mm_exe_file: u32,
+    /// Offset in `file` of `f_inode`.
+    pub file_inode: u32,
+    /// Offset in `inode` of `i_ino`.
+    pub inode_ino: u32,
+    /// Offset in `inode` of `i_size`.
+    pub inode_size: u32,
+    /// Offset in `inode` of `i_sb`.
+    pub inode_sb: u32,
+    /// Offset in `super_block` of `s_dev`.
+    pub sb_dev: u32,
+    /// Zero: keeps the size a multiple of 8.
+    pub reserved: u32,
     /// 1: only processes in the map `TARGETS` are sampled, all others are counted. 0: every process.
     pub only_targets: u32,
     /// 1: kernel stacks are taken with the samples that fire in kernel mode.
@@ -74,7 +93,8 @@ pub struct PyLayout {
     pub frame_instr: u32,
     /// Frame → one byte that tells what kind of frame it is: `owner`, or `is_entry` (3.11). [`ABSENT`] to 3.10.
     pub frame_owner: u32,
-    /// Value of the owner byte that marks a shim frame (no Python code; entry from C). [`ABSENT`] if there is none.
+    /// Lowest value of the owner byte that marks a shim frame (no Python code; entry from C). [`ABSENT`] if there is
+    /// none.
     pub owner_shim: u32,
     /// Code object → its first instruction (`co_code_adaptive`); used if [`flags::INSTR_IS_POINTER`].
     pub code_instructions: u32,
@@ -83,9 +103,34 @@ pub struct PyLayout {
     pub code_fingerprint: u32,
     /// A union of [`flags`].
     pub flags: u32,
-    /// Bytes of `PyThreadState` that cover the fields above: never more, so that no read runs past its memory.
-    /// [`PyLayout::with_tstate_size`] sets it.
+    /// Bytes of `PyThreadState` that cover its fields above and below: never more, so that no read runs past its
+    /// memory. [`PyLayout::with_tstate_size`] sets it.
     pub tstate_size: u32,
+    /// `PyThreadState._status`, a bit field of 32 bits (from 3.12), or [`ABSENT`].
+    pub tstate_status: u32,
+    /// The bit of `_status` that is `active`: the thread runs in this thread state's interpreter.
+    pub status_active: u32,
+    /// Code object → its name (`co_qualname`, `co_name`), inside of the fingerprint's bytes; [`ABSENT`] where the
+    /// fingerprint tells code objects apart by itself (`co_version`, from 3.12).
+    ///
+    /// Elsewhere a code object may be followed by another one at the same address, with the same pointers to other
+    /// content: `exec` in a loop does that. So the content counts too.
+    pub code_name: u32,
+    /// `str` → its length, which its hash follows. Used if `code_name` is there, like the next three.
+    pub name_content: u32,
+    /// From there to the first character of a compact ASCII string.
+    pub name_data: u32,
+    /// Code object → its line table, inside of the fingerprint's bytes.
+    pub code_line_table: u32,
+    /// `bytes` → `ob_size`, which `ob_shash` follows.
+    pub table_content: u32,
+    /// From there to the first byte, `ob_sval`.
+    pub table_data: u32,
+    /// Code object → `co_tlbc`, the copies of its instructions that threads have for themselves (free-threaded builds
+    /// from 3.14), or [`ABSENT`].
+    pub code_tlbc: u32,
+    /// Frame → `tlbc_index`, an `int`; used if `code_tlbc` is there.
+    pub frame_tlbc_index: u32,
     /// Zero: keeps the size a multiple of 8.
     pub reserved: u32,
 }
@@ -98,6 +143,10 @@ pub mod flags {
     pub const OWNER_IS_ENTRY: u32 = 2;
     /// Every frame is a C call of its own (up to 3.10): each is an entry frame.
     pub const EVERY_FRAME_IS_ENTRY: u32 = 4;
+    /// `frame_instr` is an `int` in code units of two bytes, not in bytes (3.10).
+    pub const INSTR_IN_CODE_UNITS: u32 = 8;
+    /// `frame_code` is a `_PyStackRef`: a pointer whose lowest three bits are a tag (from 3.14).
+    pub const CODE_IS_TAGGED: u32 = 16;
 }
 
 impl PyLayout {
@@ -122,6 +171,16 @@ impl PyLayout {
         code_fingerprint: 0,
         flags: 0,
         tstate_size: 0,
+        tstate_status: 0,
+        status_active: 0,
+        code_name: 0,
+        name_content: 0,
+        name_data: 0,
+        code_line_table: 0,
+        table_content: 0,
+        table_data: 0,
+        code_tlbc: 0,
+        frame_tlbc_index: 0,
         reserved: 0,
     };
 
@@ -135,7 +194,8 @@ impl PyLayout {
         } else {
             self.tstate_datastack_top.saturating_add(16)
         };
-        self.tstate_size = pointer_ends.into_iter().fold(limit_end, u32::max);
+        let status_end = if self.tstate_status == ABSENT { 0 } else { self.tstate_status.saturating_add(4) };
+        self.tstate_size = pointer_ends.into_iter().fold(limit_end.max(status_end), u32::max);
         self
     }
 
@@ -144,6 +204,11 @@ impl PyLayout {
         let in_thread_state = |offset: u32| offset as usize <= THREAD_STATE_BYTES - 8;
         let in_frame = |offset: u32, size: u32| offset.saturating_add(size) <= self.frame_size;
         let absent = |offset: u32| offset == ABSENT;
+        let in_fingerprint = |offset: u32| {
+            offset >= self.code_fingerprint
+                && offset.saturating_add(8) <= self.code_fingerprint.saturating_add(FINGERPRINT_BYTES as u32)
+        };
+        let content = !absent(self.code_name);
         let checks = [
             (self.runtime_interpreters_head < 1 << 20, "runtime.interpreters.head"),
             (self.interp_next < 1 << 20, "interp.next"),
@@ -175,6 +240,16 @@ impl PyLayout {
             (absent(self.frame_owner) || in_frame(self.frame_owner, 1), "frame.owner"),
             (self.code_instructions < 1 << 16, "code.co_code_adaptive"),
             (self.code_fingerprint < 1 << 16, "code fingerprint"),
+            (absent(self.tstate_status) || in_thread_state(self.tstate_status), "tstate._status"),
+            (!content || in_fingerprint(self.code_name), "code name"),
+            (!content || in_fingerprint(self.code_line_table), "code line table"),
+            (!content || self.name_content.max(self.table_content) < 1 << 10, "name or line table content"),
+            (
+                !content || self.name_data.max(self.table_data) < CONTENT_BYTES as u32,
+                "name or line table data",
+            ),
+            (absent(self.code_tlbc) || self.code_tlbc < 1 << 16, "code.co_tlbc"),
+            (absent(self.code_tlbc) || in_frame(self.frame_tlbc_index, 4), "frame.tlbc_index"),
         ];
         match checks.iter().find(|(holds, _)| !holds) {
             Some((_, name)) => Err(name),
@@ -194,8 +269,11 @@ pub struct ProcessFacts {
     pub state: u32,
     /// Number of this attachment, new whenever the agent examines the process anew; part of every stack's hash.
     pub generation: u32,
-    /// Address in the process of `_PyRuntime` (or, for 2.7, of `interp_head`).
+    /// Address in the process of `_PyRuntime` (or, to 3.6, of `interp_head`).
     pub runtime: u64,
+    /// Address in the process of the pointer to the thread state that holds the GIL, where all interpreters share one
+    /// (to 3.11); 0: there is no such pointer.
+    pub current_tstate: u64,
     /// `CLOCK_MONOTONIC` nanoseconds: the first sample after it reports the process again. `u64::MAX`: never.
     pub report_after: u64,
     /// Facts of its Python; all zero unless `state` is 0.
@@ -218,7 +296,8 @@ pub struct ThreadKey {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadEntry {
-    /// [`ThreadEntry::FOUND`], [`ThreadEntry::SEARCHING`] or [`ThreadEntry::NOT_PYTHON`].
+    /// [`ThreadEntry::FOUND`], [`ThreadEntry::FOUND_AMONG`], [`ThreadEntry::SEARCHING`] or
+    /// [`ThreadEntry::NOT_PYTHON`].
     pub state: u32,
     /// [`ProcessFacts::generation`] when this was written; another one makes the entry void.
     pub generation: u32,
@@ -227,14 +306,17 @@ pub struct ThreadEntry {
     pub tstate: u64,
     /// Address of the pointer that leads to `tstate`: the list's head or the `next` of its neighbour.
     pub link: u64,
-    /// Searching: the interpreter whose list is being searched. Not Python: `CLOCK_MONOTONIC` nanoseconds of the
+    /// Found: its interpreter. Searching: the interpreter whose list is being searched. Not Python: `CLOCK_MONOTONIC` nanoseconds of the
     /// search, since a new thread may be sampled before it has set its `thread_id`.
     pub interp_or_time: u64,
 }
 
 impl ThreadEntry {
-    /// The thread state is known.
+    /// The thread state is known, and its interpreter was the only one.
     pub const FOUND: u32 = 1;
+    /// The thread state is known, among several interpreters: the thread may have a state in another one too, and it
+    /// may be that one that it runs in now.
+    pub const FOUND_AMONG: u32 = 4;
     /// The search stopped at its bound and goes on with the next sample.
     pub const SEARCHING: u32 = 2;
     /// No interpreter has a thread state for this thread.
@@ -315,6 +397,8 @@ pub struct SampleEvent {
     pub cpu: u32,
     /// [`ProcessFacts::generation`] of the process, 0 if it is not known.
     pub generation: u32,
+    /// Address of the `PyInterpreterState` that the thread runs in, 0 where `reason` is not 0.
+    pub interp: u64,
     /// Name of the thread, NUL-padded.
     pub comm: [u8; 16],
 }
@@ -355,6 +439,26 @@ pub struct ProcessEvent {
     pub tgid: u32,
     /// Its parent at a fork, else 0.
     pub parent: u32,
+    /// The file that it executes, where `what` is [`process_event::EXEC`] or [`process_event::REPORT`] and it could be
+    /// told; else [`ExecutableKey::NONE`].
+    pub executable: ExecutableKey,
+}
+
+/// A file by the kernel's own numbers: key of the map `EXECUTABLES`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ExecutableKey {
+    /// `inode.i_ino`.
+    pub inode: u64,
+    /// `super_block.s_dev`. Not what stat(2) gives on btrfs and overlayfs, so it is only ever compared with itself.
+    pub device: u32,
+    /// The low half of `inode.i_size`, so that a new file with an old inode number is most probably another one.
+    pub size: u32,
+}
+
+impl ExecutableKey {
+    /// Not known.
+    pub const NONE: ExecutableKey = ExecutableKey { inode: 0, device: 0, size: 0 };
 }
 
 /// Values of [`ProcessEvent::what`].
@@ -363,7 +467,7 @@ pub mod process_event {
     pub const REPORT: u32 = 1;
     /// A known process, or a target, forked: the child has the parent's facts already.
     pub const FORK: u32 = 2;
-    /// A known process, or a target, executed another program: its facts are deleted.
+    /// A process executed another program, whose file is not known to be no Python: its facts are deleted.
     pub const EXEC: u32 = 3;
     /// The last thread of a known process, or target, exited: its facts are deleted.
     pub const EXIT: u32 = 4;
@@ -424,23 +528,65 @@ pub fn fingerprint(words: &[u64; FINGERPRINT_BYTES / 8]) -> u32 {
     hash as u32
 }
 
+/// Folds what tells a string's content into a code object's fingerprint: its hash if it has been computed, else its
+/// first bytes. `words` are [`CONTENT_BYTES`] from the string's length on, with the hash behind it; characters start
+/// `data` bytes after the length. What lies behind the string's end does not count.
+#[inline(always)]
+pub fn content(fingerprint: u32, words: &[u64; CONTENT_BYTES / 8], data: u32) -> u32 {
+    let (length, hash) = (words[0], words[1]);
+    let mut folded = ((u64::from(fingerprint) << 32) ^ length).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    folded ^= folded >> 32;
+    if hash != u64::MAX {
+        folded = (folded ^ hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        return (folded ^ (folded >> 32)) as u32;
+    }
+    let room = CONTENT_BYTES as u64 - u64::from(data);
+    let end = u64::from(data) + if length < room { length } else { room };
+    let mut index = 2;
+    while index < CONTENT_BYTES / 8 {
+        let start = 8 * index as u64;
+        folded = (folded ^ bytes_between(words[index], start, u64::from(data), end))
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        folded ^= folded >> 32;
+        index += 1;
+    }
+    folded as u32
+}
+
+/// Those bytes of `word`, which lies at `start`, that lie in `from..to`; the others are zero.
+#[inline(always)]
+const fn bytes_between(word: u64, start: u64, from: u64, to: u64) -> u64 {
+    if start >= to || start + 8 <= from {
+        return 0;
+    }
+    let mut word = word;
+    if from > start {
+        word = word >> (8 * (from - start)) << (8 * (from - start));
+    }
+    if to < start + 8 {
+        word = word << (8 * (start + 8 - to)) >> (8 * (start + 8 - to));
+    }
+    word
+}
+
 // Sizes are the sums of the fields' sizes: no hidden padding.
 const _: () = {
-    assert!(size_of::<Settings>() == 6 * 4 + 2 * 8);
-    assert!(size_of::<PyLayout>() == 20 * 4);
-    assert!(size_of::<ProcessFacts>() == 2 * 4 + 2 * 8 + size_of::<PyLayout>());
+    assert!(size_of::<Settings>() == 14 * 4 + 2 * 8);
+    assert!(size_of::<PyLayout>() == 30 * 4);
+    assert!(size_of::<ProcessFacts>() == 2 * 4 + 3 * 8 + size_of::<PyLayout>());
     assert!(size_of::<ThreadKey>() == 8);
     assert!(size_of::<ThreadEntry>() == 2 * 4 + 3 * 8);
     assert!(size_of::<RawFrame>() == 16);
-    assert!(size_of::<SampleEvent>() == 64);
-    assert!(size_of::<StackEvent>() == 64 + 16 + 8 * MAX_KERNEL_FRAMES + 16 * (MAX_PYTHON_FRAMES + 1));
-    assert!(size_of::<ProcessEvent>() == 24);
+    assert!(size_of::<SampleEvent>() == 72);
+    assert!(size_of::<StackEvent>() == 72 + 16 + 8 * MAX_KERNEL_FRAMES + 16 * (MAX_PYTHON_FRAMES + 1));
+    assert!(size_of::<ExecutableKey>() == 16);
+    assert!(size_of::<ProcessEvent>() == 24 + size_of::<ExecutableKey>());
 };
 
 // What aya needs to use these as map keys, values and globals.
 #[cfg(feature = "user")]
 mod pod {
-    use super::{ProcessFacts, PyLayout, Settings, ThreadEntry, ThreadKey};
+    use super::{ExecutableKey, ProcessFacts, PyLayout, Settings, ThreadEntry, ThreadKey};
     // SAFETY: repr(C) integers only, no padding: see the size assertions.
     unsafe impl aya::Pod for Settings {}
     // SAFETY: as above.
@@ -449,6 +595,8 @@ mod pod {
     unsafe impl aya::Pod for ProcessFacts {}
     // SAFETY: as above.
     unsafe impl aya::Pod for ThreadKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for ExecutableKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for ThreadEntry {}
 }

@@ -4,6 +4,7 @@
 #![feature(asm_experimental_arch)]
 #![expect(missing_docs, reason = "aya's macros drop the docs of the entry points that they wrap")]
 
+mod fingerprint;
 mod maps;
 mod process;
 mod python;
@@ -24,6 +25,14 @@ static SETTINGS: Settings = Settings {
     task_tgid: 0,
     task_signal: 0,
     signal_live: 0,
+    task_mm: 0,
+    mm_exe_file: 0,
+    file_inode: 0,
+    inode_ino: 0,
+    inode_size: 0,
+    inode_sb: 0,
+    sb_dev: 0,
+    reserved: 0,
     only_targets: 0,
     kernel_stacks: 0,
     hash_seed: [0; 2],

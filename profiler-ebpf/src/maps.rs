@@ -9,11 +9,11 @@ use aya_ebpf::{
     maps::{HashMap, PerCpuArray, RingBuf},
 };
 use firetower_ebpf::abi::{
-    FINGERPRINT_BYTES, MAX_FRAME_BYTES, ProcessFacts, StackEvent, StackHash, THREAD_STATE_BYTES, ThreadEntry,
-    ThreadKey, counter,
+    CONTENT_BYTES, ExecutableKey, MAX_FRAME_BYTES, ProcessFacts, StackEvent, StackHash, THREAD_STATE_BYTES,
+    ThreadEntry, ThreadKey, counter,
 };
 
-use crate::python::Walk;
+use crate::{fingerprint::CODE_WORDS, python::Walk, thread::Search};
 
 /// tgid → what is known of the process. Filled by the agent; copied at fork, deleted at exec and exit by the kernel
 /// side. 16,384 processes that use CPU; more are counted as `process_table_full`.
@@ -24,6 +24,11 @@ pub static PROCESSES: HashMap<u32, ProcessFacts> = HashMap::with_max_entries(16_
 /// deleted at exit.
 #[map]
 pub static TARGETS: HashMap<u32, u32> = HashMap::with_max_entries(16_384, 0);
+
+/// Executed files that hold no Python interpreter and are not linked to one. Filled and cleared by the agent; the
+/// value says nothing. Whoever runs one of them needs no look, however short it lives.
+#[map]
+pub static EXECUTABLES: HashMap<ExecutableKey, u32> = HashMap::with_max_entries(8_192, 0);
 
 /// (tgid, tid) → the thread's state in its interpreter. Kernel side only; deleted at the thread's exit. A thread
 /// that finds no room is searched for at each sample.
@@ -62,8 +67,12 @@ pub struct Scratch {
     pub frames: [u8; 2 * WINDOW_BYTES + 2 * MAX_FRAME_BYTES],
     /// Where the walk of the frames stands.
     pub walk: Walk,
-    /// The constant part of one code object.
-    pub code: [u64; FINGERPRINT_BYTES / 8],
+    /// Where the search of a thread's state stands.
+    pub search: Search,
+    /// The constant part of one code object; masked offsets may reach 8 bytes past its end.
+    pub code: [u64; CODE_WORDS + 1],
+    /// The first bytes of one string.
+    pub content: [u64; CONTENT_BYTES / 8],
 }
 
 /// Adds one to a counter of this CPU.

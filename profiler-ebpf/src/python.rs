@@ -5,21 +5,21 @@
 //! reading one; frames elsewhere (generators, shims on the C stack, heap objects up to 3.10) one by one.
 
 use firetower_ebpf::{
-    abi::{
-        self, ABSENT, FINGERPRINT_BYTES, MAX_FRAME_BYTES, MAX_PYTHON_FRAMES, PyLayout, RawFrame, StackHash,
-        flags,
-    },
+    abi::{self, ABSENT, MAX_FRAME_BYTES, MAX_PYTHON_FRAMES, PyLayout, RawFrame, StackHash, flags},
     reason::Reason,
 };
 
 use crate::{
+    fingerprint::fingerprint,
     maps::{SCRATCH, Scratch, WINDOW_BYTES},
     read::{self, Outcome},
     thread::pointer,
 };
 
-/// Most frames looked at, shims included.
-const MAX_STEPS: u32 = 160;
+/// Most frames looked at, shims included: this many times [`STEPS`], room for a shim between any two functions.
+const ROUNDS: u32 = 64;
+/// Frames looked at in one round.
+const STEPS: u32 = 32;
 /// The first address that no process has, on x86-64 with four-level paging.
 const USER_END: u64 = 1 << 47;
 /// Mask of a field's offset in a frame.
@@ -74,12 +74,11 @@ pub fn walk(layout: &PyLayout, scratch: *mut Scratch, hash: &mut StackHash) -> O
     walk.last_is_entry = 0;
     walk.cut = 0;
     let mut outer_cframe_is_left = has_cframe;
-    for step in 0..MAX_STEPS {
+    for round in 0..ROUNDS {
         if walk.cut != 0 || (walk.frame == 0 && walk.depth != 0) {
             break;
         }
-        let failure = if walk.frame == 0 { Reason::NoPythonFrame as u32 } else { walk_one_frame(step) };
-        if let Some(reason) = Reason::from_code(failure) {
+        if let Some(reason) = Reason::from_code(walk_frames(round)) {
             if walk.depth != 0 || !outer_cframe_is_left {
                 return Err(reason);
             }
@@ -122,14 +121,38 @@ fn calling_frame(layout: &PyLayout, cframe: u64, reason: Reason) -> Outcome<u64>
     if previous == 0 { Err(reason) } else { current_frame(layout, previous) }
 }
 
+/// One round of the walk; 0, or the code of the reason why it can't go on.
+///
+/// Global as [`walk_one_frame`] is, so that the verifier meets neither loop inside of the other.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn walk_frames(round: u32) -> u32 {
+    read::used(round);
+    for step in 0..STEPS {
+        let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return Reason::KernelSideFailed as u32 };
+        // SAFETY: the scratch value is this CPU's alone.
+        let (frame, depth, cut) =
+            unsafe { ((*scratch).walk.frame, (*scratch).walk.depth, (*scratch).walk.cut) };
+        if cut != 0 || (frame == 0 && depth != 0) {
+            return 0;
+        }
+        let failure = if frame == 0 { Reason::NoPythonFrame as u32 } else { walk_one_frame(step) };
+        if failure != 0 {
+            return failure;
+        }
+    }
+    0
+}
+
 /// One step of the walk; 0, or the code of the reason why there is no next one.
 ///
 /// A global function in the verifier's sense (`no_mangle`): verified once by itself, not once per iteration and path.
-/// So it takes no pointers, and looks its scratch memory up anew. `_step` keeps the signature one that every kernel
+/// So it takes no pointers, and looks its scratch memory up anew. `step` keeps the signature one that every kernel
 /// from 5.6 takes.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn walk_one_frame(_step: u32) -> u32 {
+pub extern "C" fn walk_one_frame(step: u32) -> u32 {
+    read::used(step);
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return Reason::KernelSideFailed as u32 };
     match one_frame(scratch) {
         Ok(()) => 0,
@@ -150,7 +173,7 @@ fn one_frame(scratch: *mut Scratch) -> Outcome<()> {
     let has_owner = layout.frame_owner != ABSENT;
     let owner = if has_owner { u32::from(read::field::<u8, FIELD>(bytes, layout.frame_owner)) } else { 0 };
     let previous = read::field::<u64, FIELD>(bytes, layout.frame_previous);
-    if has_owner && owner == layout.owner_shim {
+    if has_owner && owner >= layout.owner_shim {
         walk.frame = previous;
         mark_entry(scratch, walk.depth);
         walk.last_is_entry = 1;
@@ -162,7 +185,10 @@ fn one_frame(scratch: *mut Scratch) -> Outcome<()> {
         return Ok(());
     }
     walk.frame = previous;
-    let code = read::field::<u64, FIELD>(bytes, layout.frame_code);
+    let mut code = read::field::<u64, FIELD>(bytes, layout.frame_code);
+    if layout.flags & flags::CODE_IS_TAGGED != 0 {
+        code &= !7;
+    }
     if code == 0 || code >= USER_END {
         return Err(Reason::InconsistentFrames);
     }
@@ -228,10 +254,18 @@ const WINDOW_MASK: u32 = 2 * WINDOW_BYTES as u32 - 1;
 #[inline(always)]
 fn instruction(layout: &PyLayout, frame: *const u8, code: u64) -> Outcome<i32> {
     if layout.flags & flags::INSTR_IS_POINTER == 0 {
-        return Ok(read::field::<i32, FIELD>(frame, layout.frame_instr));
+        let instr = read::field::<i32, FIELD>(frame, layout.frame_instr);
+        let in_units = layout.flags & flags::INSTR_IN_CODE_UNITS != 0;
+        return Ok(if in_units { instr.wrapping_mul(CODE_UNIT) } else { instr });
     }
     let pointer = read::field::<u64, FIELD>(frame, layout.frame_instr);
-    let first = code + u64::from(layout.code_instructions);
+    let mut first = code + u64::from(layout.code_instructions);
+    if layout.code_tlbc != ABSENT {
+        let copy = read::field::<u32, FIELD>(frame, layout.frame_tlbc_index);
+        if copy != 0 {
+            first = thread_local_code(layout, code, copy)?;
+        }
+    }
     // Before its first instruction a frame points one or a few code units in front of it.
     let offset = pointer.wrapping_sub(first).wrapping_add(BEFORE_FIRST);
     if offset > i32::MAX as u64 {
@@ -241,18 +275,18 @@ fn instruction(layout: &PyLayout, frame: *const u8, code: u64) -> Outcome<i32> {
 }
 
 const BEFORE_FIRST: u64 = 16;
+/// Bytes of a `_Py_CODEUNIT`. CPython Include/cpython/code.h.
+const CODE_UNIT: i32 = 2;
 
-/// Reads and folds what never changes in a code object.
+/// Address of the first instruction of the copy that one thread has. CPython 3.14 Include/internal/pycore_code.h,
+/// `_PyCodeArray`: a count, then as many pointers.
 #[inline(always)]
-fn fingerprint(layout: &PyLayout, scratch: *mut Scratch, code: u64) -> Outcome<u32> {
-    // SAFETY: in bounds of the scratch value, which is this CPU's alone.
-    let words = unsafe { &mut (*scratch).code };
-    read::user_bytes(
-        words.as_mut_ptr().cast(),
-        FINGERPRINT_BYTES as u32,
-        code + u64::from(layout.code_fingerprint),
-    )?;
-    Ok(abi::fingerprint(words))
+fn thread_local_code(layout: &PyLayout, code: u64, copy: u32) -> Outcome<u64> {
+    let array = read::user_u64(code + u64::from(layout.code_tlbc))?;
+    if u64::from(copy) >= read::user_u64(array)? {
+        return Err(Reason::InconsistentFrames);
+    }
+    read::user_u64(array + 8 + 8 * u64::from(copy))
 }
 
 #[inline(always)]

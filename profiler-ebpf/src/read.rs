@@ -49,3 +49,13 @@ pub fn field<T: Copy, const MASK: u32>(base: *const u8, offset: u32) -> T {
     // SAFETY: the verifier proves that the masked offset is inside of the buffer.
     unsafe { base.add(offset as usize).cast::<T>().read() }
 }
+
+/// Makes an argument used. LLVM leaves the register of one that is not without a value in the calls, and the verifier
+/// wants one in every argument of a global function.
+#[inline(always)]
+pub fn used(argument: u32) {
+    // SAFETY: an empty instruction.
+    unsafe {
+        core::arch::asm!("/* {0} */", in(reg) u64::from(argument), options(nomem, nostack, preserves_flags))
+    };
+}

@@ -38,23 +38,24 @@ pub fn sample(ctx: &PerfEventContext) {
         return not_submitted(Reason::NotTarget);
     }
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return not_submitted(Reason::KernelSideFailed) };
-    let mut sample = SampleEvent {
-        kind: event::SAMPLE,
-        reason: 0,
-        time: process::now(),
-        stack: [0; 2],
-        tgid,
-        tid,
-        // SAFETY: takes nothing, changes nothing.
-        cpu: unsafe { bpf_get_smp_processor_id() },
-        generation: 0,
-        comm: bpf_get_current_comm().unwrap_or([0; 16]),
-    };
+    // In scratch memory from the start: a chain of calls has 512 bytes of stack in all.
+    // SAFETY: the scratch value is this CPU's alone.
+    let sample = unsafe { &mut (*scratch).event.sample };
+    sample.kind = event::SAMPLE;
+    sample.reason = 0;
+    sample.time = process::now();
+    sample.stack = [0; 2];
+    sample.tgid = tgid;
+    sample.tid = tid;
+    // SAFETY: takes nothing, changes nothing.
+    sample.cpu = unsafe { bpf_get_smp_processor_id() };
+    sample.generation = 0;
+    sample.interp = 0;
+    sample.comm = bpf_get_current_comm().unwrap_or([0; 16]);
     let mut length = size_of::<SampleEvent>() as u64;
-    match stack(ctx, &mut sample, scratch) {
-        Ok(hash) => {
-            sample.stack = hash;
-            if STACKS.get_ptr(&hash).is_none() {
+    match stack(ctx, sample, scratch) {
+        Ok(()) => {
+            if STACKS.get_ptr(&sample.stack).is_none() {
                 sample.kind = event::STACK;
                 // SAFETY: the scratch value is this CPU's alone.
                 let frames = unsafe { (*scratch).event.python_frames };
@@ -64,14 +65,12 @@ pub fn sample(ctx: &PerfEventContext) {
         }
         Err(reason) => sample.reason = reason as u32,
     }
-    // SAFETY: as above.
-    unsafe { (*scratch).event.sample = sample };
-    submit(scratch, length, &sample);
+    submit(scratch, length, sample);
 }
 
-/// The hash of the running thread's stack, whose frames are left in scratch memory.
+/// Leaves the hash of the running thread's stack in `sample`, and its frames in scratch memory.
 #[inline(always)]
-fn stack(ctx: &PerfEventContext, sample: &mut SampleEvent, scratch: *mut Scratch) -> Outcome<StackHash> {
+fn stack(ctx: &PerfEventContext, sample: &mut SampleEvent, scratch: *mut Scratch) -> Outcome<()> {
     let Some(facts) = PROCESSES.get_ptr_mut(&sample.tgid) else {
         return Err(process::report_new(sample.tgid, sample.time));
     };
@@ -86,12 +85,15 @@ fn stack(ctx: &PerfEventContext, sample: &mut SampleEvent, scratch: *mut Scratch
     // SAFETY: takes nothing, changes nothing.
     let task = unsafe { bpf_get_current_task() };
     let thread_pointer = read::kernel::<u64>(task + u64::from(settings.task_fsbase))?;
-    thread::find(known, ThreadKey { tgid: sample.tgid, tid: sample.tid }, thread_pointer, scratch)?;
+    let thread = ThreadKey { tgid: sample.tgid, tid: sample.tid };
+    let interp = thread::find(known, thread, thread_pointer, scratch)?;
     let mut hash = settings.hash_seed;
     abi::mix(&mut hash, (u64::from(sample.tgid) << 32) | u64::from(known.generation));
     python::walk(&known.layout, scratch, &mut hash)?;
     kernel_stack(ctx, settings.kernel_stacks, scratch, &mut hash);
-    Ok(hash)
+    sample.interp = interp;
+    sample.stack = hash;
+    Ok(())
 }
 
 /// Adds the kernel's own stack if the sample fired in kernel mode.

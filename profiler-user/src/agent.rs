@@ -5,29 +5,32 @@
 //! add a place to lose samples. It is the one module that knows every stage.
 
 mod accounts;
+mod discovery;
 pub mod processes;
 mod publish;
 mod series;
+mod starting;
 
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use firetower_ebpf::abi::{ProcessEvent, SampleEvent, StackHash, process_event};
-use rustc_hash::{FxHashMap, FxHashSet};
+use firetower_ebpf::abi::{SampleEvent, StackHash};
+use rustc_hash::FxHashMap;
 
 use crate::aggregate::Aggregate;
 use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, RunTime, StackDefinition};
 use crate::clock::Clock;
 use crate::model::{Frame, Pid, Reason, Sample, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
-use crate::process::identity;
+use crate::process::memory::LiveMemory;
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
 use processes::{State, Table};
 pub use publish::Publisher;
 use series::SeriesCache;
+use starting::Starting;
 
 /// Stacks known to the kernel side and the agent; past this all of them are sent anew. Below the kernel map's size, so
 /// that it never fills.
@@ -66,10 +69,10 @@ pub struct Agent {
     symbolizer: Symbolizer,
     stacks: FxHashMap<StackHash, KnownStack>,
     series: SeriesCache,
+    starting: Starting,
     accounts: Accounts,
     lost: FxHashMap<Reason, u64>,
     clock: Clock,
-    only_targets: bool,
     sample_weight: Weight,
     observer: Option<Observer>,
 }
@@ -88,10 +91,10 @@ impl Agent {
             symbolizer: Symbolizer::new(kernel),
             stacks: FxHashMap::default(),
             series: SeriesCache::default(),
+            starting: Starting::default(),
             accounts: Accounts::default(),
             lost: FxHashMap::default(),
             clock,
-            only_targets: options.only_targets,
             sample_weight: Weight { samples: 1, nanoseconds: period.as_nanos() as u64 },
             observer: None,
         })
@@ -108,38 +111,11 @@ impl Agent {
         self.capture.enable()
     }
 
-    /// Adds a process to those that are sampled, and examines it at once.
-    pub fn watch(&mut self, pid: Pid, follow: bool) -> Result<(), CaptureError> {
-        self.capture.add_target(pid, follow)?;
-        if follow {
-            // Whoever is forked from here on is added by the kernel side; this is for those that were before.
-            for child in identity::descendants(pid).map_err(CaptureError::Io)? {
-                self.capture.add_target(child, true)?;
-                self.examine(child)?;
-            }
-        }
-        self.examine(pid)
-    }
-
-    /// Finds the Python processes that are there and have not been met, also those that use no CPU; and forgets the
-    /// ones that are gone though no event said so.
-    pub fn discover(&mut self) -> Result<(), CaptureError> {
-        for pid in self.processes.gone() {
-            self.forget_process(pid);
-        }
-        let known: FxHashSet<Pid> = self.processes.iter().map(|(pid, _)| pid).collect();
-        for pid in identity::all().map_err(CaptureError::Io)? {
-            if !known.contains(&pid) {
-                self.examine(pid)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Waits for events, at most `timeout`, and handles those that are there, up to a bound.
     pub fn run_once(&mut self, timeout: Duration) -> Result<(), CaptureError> {
-        self.drain.wait(timeout)?;
-        self.handle_events(MAX_EVENTS)
+        self.drain.wait(self.starting.wait().map_or(timeout, |soon| soon.min(timeout)))?;
+        self.handle_events(MAX_EVENTS)?;
+        self.look_at_starting()
     }
 
     fn handle_events(&mut self, most: usize) -> Result<(), CaptureError> {
@@ -246,6 +222,7 @@ impl Agent {
                 tid: Tid(0),
                 thread: "".into(),
                 python: "".into(),
+                interpreter: None,
             };
             let series = aggregate.series(&lost);
             let stack = aggregate.intern(vec![Frame::unknown(reason)]);
@@ -325,69 +302,9 @@ impl Agent {
             Some(State::Python(interpreter)) => interpreter.clone(),
             _ => return Err(Reason::ProcessExited),
         };
-        let named = self.symbolizer.symbolize(pid, &interpreter, definition);
+        let named = self.symbolizer.symbolize(pid, &LiveMemory::new(pid), &interpreter, definition);
         let stack = lock(&self.aggregate).intern(named.frames);
         Ok(KnownStack { pid, stack, reason: named.reason })
-    }
-
-    fn process_event(&mut self, event: &ProcessEvent) -> Result<(), CaptureError> {
-        let pid = Pid(event.tgid);
-        match event.what {
-            // A process is reported again until the answer is there. A second answer would be a new attachment, and
-            // void the stacks of the first one that are on their way.
-            process_event::REPORT => match self.processes.get(pid) {
-                Some(process) if process.examined > event.time => {}
-                _ => self.examine(pid)?,
-            },
-            process_event::FORK => {
-                if self.processes.fork(pid, Pid(event.parent)).is_none() {
-                    self.examine(pid)?;
-                }
-            }
-            process_event::EXEC => {
-                self.forget_process(pid);
-                if self.only_targets {
-                    self.examine(pid)?;
-                }
-            }
-            process_event::EXIT => self.forget_process(pid),
-            other => tracing::error!("process event {other} from the kernel side is not known"),
-        }
-        Ok(())
-    }
-
-    /// Looks at a process and tells the kernel side what it is.
-    fn examine(&mut self, pid: Pid) -> Result<(), CaptureError> {
-        let now = self.clock.monotonic_now();
-        let Some(process) = self.processes.examine(pid, now) else {
-            self.forget_process(pid);
-            return Ok(());
-        };
-        let facts = process.facts(now);
-        let started = process.started;
-        match &process.state {
-            State::Python(interpreter) => {
-                tracing::info!(%pid, "CPython {} in {}", interpreter.version, interpreter.file.display());
-            }
-            State::Not { reason, detail, .. } => tracing::debug!(%pid, "{} {detail}", reason.text()),
-        }
-        self.capture.set_process(pid, &facts)?;
-        // It may have ended before the kernel side had anything to delete.
-        if identity::started(pid) != Some(started) {
-            self.forget_process(pid);
-        }
-        Ok(())
-    }
-
-    fn forget_process(&mut self, pid: Pid) {
-        self.capture.forget_process(pid);
-        self.processes.forget(pid);
-        self.symbolizer.forget(pid);
-        self.series.forget(pid);
-        let of_process = |(&hash, known): (&StackHash, &KnownStack)| (known.pid == pid).then_some(hash);
-        for hash in self.stacks.iter().filter_map(of_process).collect::<Vec<_>>() {
-            self.forget_stack(hash);
-        }
     }
 
     fn forget_stack(&mut self, hash: StackHash) {

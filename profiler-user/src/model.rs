@@ -45,6 +45,8 @@ pub enum FrameKind {
     Process,
     /// Not a function: the thread that everything above belongs to.
     Thread,
+    /// Not a function: the sub-interpreter that everything above runs in.
+    Interpreter,
     /// What is not known, and why.
     Unknown(Reason),
     /// The root end of a stack that was deeper than what is kept.
@@ -228,6 +230,9 @@ pub struct Series {
     pub thread: Arc<str>,
     /// The interpreter's version, `3.11.7`; empty where it is not Python or not known.
     pub python: Arc<str>,
+    /// Number of the interpreter within the process (`interpreters.get_current()`): 0 is the main one. `None` where it
+    /// is not known, or the version has no numbers.
+    pub interpreter: Option<u64>,
 }
 
 /// One sample with its named stack, as the agent hands it to whoever wants them one by one.

@@ -70,9 +70,9 @@ pub fn profile(aggregate: &Aggregate, selection: &Selection, view: View) -> Prof
         .collect();
     // A map has no order; the same selection shall give the same profile.
     sums.sort_unstable_by(|(left, left_stack, _), (right, right_stack, _)| {
-        (left.pid, left.tid, left_stack, &left.command, &left.thread, &left.python).cmp(&(
-            right.pid,
-            right.tid,
+        let key = |series: &Series| (series.pid, series.tid, series.interpreter);
+        (key(left), left_stack, &left.command, &left.thread, &left.python).cmp(&(
+            key(right),
             right_stack,
             &right.command,
             &right.thread,
@@ -106,7 +106,7 @@ struct Shaper<'a> {
 }
 
 impl Shaper<'_> {
-    /// The frames for process and thread that a series' stacks stand on.
+    /// The frames for process, thread and sub-interpreter that a series' stacks stand on.
     fn root(&mut self, series: &Series) -> Option<StackId> {
         let mut root = None;
         if self.view.processes {
@@ -117,6 +117,11 @@ impl Shaper<'_> {
         if self.view.threads {
             let name = format!("thread {} ({})", series.tid, or_unknown(&series.thread));
             root = Some(self.push(root, Frame::bare(FrameKind::Thread, name)));
+        }
+        // The main interpreter is what everybody expects; another one must be seen, however the profile is looked at.
+        if let Some(number @ 1..) = series.interpreter {
+            let name = format!("interpreter {number} (sub-interpreter)");
+            root = Some(self.push(root, Frame::bare(FrameKind::Interpreter, name)));
         }
         root
     }
@@ -199,6 +204,7 @@ mod tests {
             tid: Tid(tid),
             thread: "worker".into(),
             python: "3.12.1".into(),
+            interpreter: Some(0),
         });
         let stack = aggregate.intern(frames.iter().map(|(name, line)| python(name, *line)).collect());
         let weight = Weight { samples: 1, nanoseconds: 10 };

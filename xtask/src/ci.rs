@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::ebpf::{self, Toolchain};
-use crate::{pythons, tidy, truth, workspace};
+use crate::{fuzz, pythons, tidy, truth, workspace};
 
 /// How a step ended that did not fail.
 enum Done {
@@ -20,12 +20,13 @@ enum Done {
 type Step = (&'static str, fn(&Path) -> Result<Done>);
 
 const STEPS: &[Step] = &[
-    ("format", |root| cargo(root, &["fmt", "--all", "--check"])),
+    ("format", format),
     ("tidy", |root| tidy::check(root).map(|()| Done::Passed)),
     ("clippy", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"])),
     ("ebpf verify", ebpf_verify),
-    ("pythons", |root| pythons::provide(root, on_ci()).map(|()| Done::Passed)),
+    ("pythons", |_| pythons::provide(on_ci()).map(|()| Done::Passed)),
     ("test", test),
+    ("fuzz", fuzz_all),
     ("truth", truth_rate),
     ("doc", doc),
 ];
@@ -67,6 +68,20 @@ fn on_ci() -> bool {
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<Done> {
     workspace::run(&mut workspace::command(root, "cargo", arguments)).map(|()| Done::Passed)
+}
+
+fn format(root: &Path) -> Result<Done> {
+    cargo(root, &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
+    cargo(root, &["fmt", "--all", "--check"])
+}
+
+/// Every fuzz target for a short time. A developer without what it needs can do without; CI gets it or fails.
+fn fuzz_all(root: &Path) -> Result<Done> {
+    match fuzz::Fuzzer::find(root, on_ci()) {
+        Ok(fuzzer) => fuzz::run_all(root, &fuzzer, fuzz::SECONDS).map(|()| Done::Passed),
+        Err(error) if !on_ci() => Ok(Done::Skipped(format!("{error:#}"))),
+        Err(error) => Err(error),
+    }
 }
 
 /// Rebuilds the kernel side's object. A developer without its toolchain can do without; CI gets it if it can be had.

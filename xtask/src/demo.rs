@@ -40,7 +40,7 @@ pub fn run() -> Result<()> {
 
 /// An interpreter that firetower can read: the system's, else another in the search path.
 fn python(root: &Path) -> Result<String> {
-    let known: Vec<&str> = pythons::WANTED.iter().map(|(version, _)| *version).collect();
+    let known: Vec<&str> = pythons::releases().collect();
     let names = ["python3".to_owned()]
         .into_iter()
         .chain(known.iter().rev().map(|version| format!("python{version}")));

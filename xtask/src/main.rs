@@ -1,10 +1,13 @@
 //! Tasks for working on firetower: `cargo xtask …`. It must not know how profiling works: it builds, checks and measures.
 
+mod apt;
 mod bench;
 mod ci;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod pythons;
+mod recordings;
 mod tidy;
 mod truth;
 mod vm;
@@ -32,11 +35,11 @@ enum Task {
     /// Runs everything that is held: format, tidy, clippy, the eBPF object, tests, docs
     Ci,
     /// Says where the Python interpreters are that the tests need
-    Pythons {
-        /// Install what is missing, with pyenv
-        #[arg(long)]
-        install: bool,
-    },
+    Pythons(pythons::Args),
+    /// Records every interpreter, so that tests of its version run without it
+    Recordings(recordings::Args),
+    /// Feeds arbitrary bytes to everything that reads bytes of others, each for a bounded time
+    Fuzz(fuzz::Args),
     /// Measures what profiling costs and how true it is, beside the empty program and other profilers
     Bench(bench::Args),
     /// Compares firetower's stacks with what programs know of their own: how often they are exactly right
@@ -55,7 +58,9 @@ fn main() -> ExitCode {
         Task::Ebpf(task) => ebpf::run(&task),
         Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
         Task::Ci => ci::run(),
-        Task::Pythons { install } => workspace::root().and_then(|root| pythons::provide(&root, install)),
+        Task::Pythons(args) => pythons::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
+        Task::Recordings(args) => recordings::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Truth(args) => truth::run(&args),
         Task::Vm { kernels } => vm::run(&kernels),

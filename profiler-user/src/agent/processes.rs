@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::{Pid, Reason};
 use crate::process::identity;
-use crate::process::memory::LiveMemory;
+use crate::process::live::LiveProcess;
 use crate::python::Interpreter;
 use crate::python::detect::{Outcome, Recogniser};
 
@@ -33,6 +33,8 @@ pub struct Process {
     pub generation: u32,
     /// When it was examined, in monotonic nanoseconds; 0 if it was not, but has what its parent had.
     pub examined: u64,
+    /// Whether it may be about to load an interpreter: its executable says so, or the interpreter is there in part.
+    pub starting: bool,
     /// What it runs.
     pub state: State,
 }
@@ -60,12 +62,14 @@ impl Process {
             state: 0,
             generation: self.generation,
             runtime: 0,
+            current_tstate: 0,
             report_after: u64::MAX,
             layout: PyLayout::NONE,
         };
         match &self.state {
             State::Python(interpreter) => ProcessFacts {
                 runtime: interpreter.runtime,
+                current_tstate: interpreter.current_tstate,
                 layout: interpreter.layout.with_tstate_size(),
                 ..base
             },
@@ -107,8 +111,9 @@ pub struct Table {
 impl Table {
     /// Looks at a process (again) at `now` (monotonic nanoseconds) and remembers what it found. `None`: it is gone.
     ///
-    /// One that runs the interpreter that it ran before keeps its generation: samples on their way speak of it.
-    pub fn examine(&mut self, pid: Pid, now: u64) -> Option<&Process> {
+    /// One that runs the interpreter that it ran before keeps its generation: samples on their way speak of it. A look
+    /// that nothing in the process was the cause of (`unasked`) does not make the next one later.
+    pub fn examine(&mut self, pid: Pid, now: u64, unasked: bool) -> Option<&Process> {
         let Some(started) = identity::started(pid) else {
             self.processes.remove(&pid);
             return None;
@@ -116,7 +121,11 @@ impl Table {
         let before = self.processes.get(&pid).filter(|process| process.started == started);
         let recheck = |reason: Reason, first: Duration| match before.map(|process| &process.state) {
             Some(State::Not { recheck: Some(last), reason: before, .. }) if *before == reason => {
-                (*last * 2).min(LAST_RECHECK)
+                if unasked {
+                    *last
+                } else {
+                    (*last * 2).min(LAST_RECHECK)
+                }
             }
             _ => first,
         };
@@ -125,7 +134,12 @@ impl Table {
             detail,
             recheck: Some(recheck(reason, first)),
         };
-        let state = match self.recogniser.examine(pid, &LiveMemory::new(pid)) {
+        let outcome = self.recogniser.examine(&LiveProcess::new(pid));
+        let starting = matches!(
+            outcome,
+            Outcome::NotYet | Outcome::Broken { reason: Reason::InterpreterUnreadable, .. }
+        );
+        let state = match outcome {
             Outcome::Python(interpreter) => State::Python(Arc::new(*interpreter)),
             Outcome::NotYet => not(Reason::InterpreterNotRunning, String::new(), SOON),
             Outcome::NotPython => not(Reason::NotPython, String::new(), FIRST_RECHECK),
@@ -143,7 +157,7 @@ impl Table {
             }
         };
         let command = identity::command(pid);
-        let process = Process { command, started, generation, examined: now, state };
+        let process = Process { command, started, generation, examined: now, starting, state };
         self.processes.insert(pid, process);
         self.processes.get(&pid)
     }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use firetower_ebpf::abi::SampleEvent;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::processes::Process;
+use super::processes::{Process, State};
 use crate::aggregate::{Aggregate, SeriesId};
 use crate::model::{Pid, Series, Tid};
+use crate::process::memory::{LiveMemory, Memory};
 
-/// A thread under one name in one attachment of its process.
-type Key = (u32, [u8; 16], u32);
+/// A thread under one name in one attachment of its process, in the interpreter at one address.
+type Key = (u32, [u8; 16], u32, u64);
 
+/// A number of an interpreter above this is no number of an interpreter.
+const MAX_INTERPRETERS: u64 = 1 << 32;
 /// Most threads whose labels are remembered of one process.
 const MAX_THREADS: usize = 16_384;
 
@@ -36,14 +39,15 @@ impl SeriesCache {
         }
         // Without its process a thread has poorer labels, which must not stick.
         let generation = process.map_or(0, |process| process.generation);
-        *threads.entry((sample.tid, sample.comm, generation)).or_insert_with(|| {
+        *threads.entry((sample.tid, sample.comm, generation, sample.interp)).or_insert_with(|| {
             let thread = thread_name(&sample.comm);
             let command = match process {
                 Some(process) => process.command.clone(),
                 None => format!("[{thread}]").into(),
             };
             let python = process.and_then(Process::python).unwrap_or_default().into();
-            aggregate.series(&Series { pid, command, tid: Tid(sample.tid), thread, python })
+            let interpreter = process.and_then(|process| interpreter(pid, process, sample.interp));
+            aggregate.series(&Series { pid, command, tid: Tid(sample.tid), thread, python, interpreter })
         })
     }
 
@@ -62,6 +66,15 @@ impl SeriesCache {
     pub fn clear(&mut self) {
         self.ids.clear();
     }
+}
+
+/// `PyInterpreterState.id` of the interpreter at this address. `None` if there is none or it can't be read: it may have
+/// been finalized since, and its thread with it.
+fn interpreter(pid: Pid, process: &Process, interp: u64) -> Option<u64> {
+    let State::Python(interpreter) = &process.state else { return None };
+    let address = interp.checked_add(interpreter.interp_id?.into()).filter(|_| interp != 0)?;
+    let id = LiveMemory::new(pid).read_u64(address).ok()?;
+    (id < MAX_INTERPRETERS).then_some(id)
 }
 
 /// The kernel's `comm`: up to 15 bytes that any process may choose.

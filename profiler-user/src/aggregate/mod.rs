@@ -377,6 +377,7 @@ fn overflow_series() -> Series {
         tid: Tid(0),
         thread: empty.clone(),
         python: empty,
+        interpreter: None,
     }
 }
 

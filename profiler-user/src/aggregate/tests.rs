@@ -16,6 +16,7 @@ fn series(pid: u32) -> Series {
         tid: Tid(pid),
         thread: "main".into(),
         python: "3.12.1".into(),
+        interpreter: Some(0),
     }
 }
 

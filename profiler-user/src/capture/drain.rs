@@ -7,7 +7,8 @@ use aya::maps::{Map, MapData, RingBuf};
 use firetower_ebpf::abi::{
     MAX_KERNEL_FRAMES, MAX_PYTHON_FRAMES, ProcessEvent, RawFrame, SampleEvent, StackEvent, event,
 };
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 use super::CaptureError;
 
@@ -46,8 +47,8 @@ impl Drain {
     /// Waits until the kernel side wakes the agent, or `timeout` is over.
     pub fn wait(&self, timeout: Duration) -> Result<(), CaptureError> {
         let mut fds = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];
-        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
+        // Not poll: its whole milliseconds are too long where a process is about to load its interpreter.
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(timeout)), None) {
             // A signal is for others to act on: the caller looks at its stop flag after each wait.
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
             Err(error) => Err(CaptureError::Io(error.into())),
@@ -56,13 +57,15 @@ impl Drain {
 
     /// The next event, if one is there.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.ring.next().map(|bytes| decode(&bytes))
+        self.ring.next().map(|bytes| Event::decode(&bytes))
     }
 }
 
-/// Reads one event. Any bytes are allowed.
-fn decode(bytes: &[u8]) -> Event {
-    decode_known(bytes).unwrap_or(Event::Malformed(bytes.len()))
+impl Event {
+    /// Reads one event. Any bytes are allowed.
+    pub fn decode(bytes: &[u8]) -> Event {
+        decode_known(bytes).unwrap_or(Event::Malformed(bytes.len()))
+    }
 }
 
 fn decode_known(bytes: &[u8]) -> Option<Event> {
@@ -119,9 +122,9 @@ mod tests {
             if let Some(kind) = bytes.first_mut() {
                 *kind = event::SAMPLE as u8;
             }
-            assert!(matches!(decode(&bytes), Event::Malformed(n) if n == length));
+            assert!(matches!(Event::decode(&bytes), Event::Malformed(n) if n == length));
         }
-        assert!(matches!(decode(&[9; 64]), Event::Malformed(64)));
+        assert!(matches!(Event::decode(&[9; 64]), Event::Malformed(64)));
     }
 
     #[test]
@@ -129,8 +132,8 @@ mod tests {
         let mut bytes = vec![0; std::mem::offset_of!(StackEvent, python) + 16];
         bytes[0] = event::STACK as u8;
         bytes[std::mem::offset_of!(StackEvent, python_frames)] = 2;
-        assert!(matches!(decode(&bytes), Event::Malformed(_)));
+        assert!(matches!(Event::decode(&bytes), Event::Malformed(_)));
         bytes[std::mem::offset_of!(StackEvent, python_frames)] = 1;
-        assert!(matches!(decode(&bytes), Event::Sample(_, Some(stack)) if stack.python.len() == 1));
+        assert!(matches!(Event::decode(&bytes), Event::Sample(_, Some(stack)) if stack.python.len() == 1));
     }
 }

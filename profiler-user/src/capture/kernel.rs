@@ -23,6 +23,13 @@ pub fn offsets() -> Result<Settings, CaptureError> {
         task_tgid: offset(&btf, "task_struct", &["tgid"])?,
         task_signal: offset(&btf, "task_struct", &["signal"])?,
         signal_live: offset(&btf, "signal_struct", &["live"])?,
+        task_mm: offset(&btf, "task_struct", &["mm"])?,
+        mm_exe_file: offset(&btf, "mm_struct", &["exe_file"])?,
+        file_inode: offset(&btf, "file", &["f_inode"])?,
+        inode_ino: offset(&btf, "inode", &["i_ino"])?,
+        inode_size: offset(&btf, "inode", &["i_size"])?,
+        inode_sb: offset(&btf, "inode", &["i_sb"])?,
+        sb_dev: offset(&btf, "super_block", &["s_dev"])?,
         ..Settings::default()
     })
 }

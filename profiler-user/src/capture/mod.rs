@@ -15,7 +15,9 @@ use std::time::Duration;
 use aya::maps::{HashMap, MapData, PerCpuArray};
 use aya::programs::{PerfEvent, RawTracePoint};
 use aya::{Ebpf, EbpfLoader};
-use firetower_ebpf::abi::{ProcessFacts, Settings, StackHash, target};
+use firetower_ebpf::abi::{ExecutableKey, ProcessFacts, Settings, StackHash, target};
+
+use rustc_hash::FxHashSet;
 
 use crate::locked_memory;
 use crate::model::Pid;
@@ -28,6 +30,9 @@ pub use perf::{Clock, hardware_cycles_available};
 /// The eBPF object, built by `cargo xtask ebpf build` and kept in the tree.
 static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/ebpf/firetower.bpf.o"));
+
+/// Most executables that are known to be no Python; fewer than the map has room for.
+const MAX_EXECUTABLES: usize = 8_000;
 
 /// What to capture.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +51,8 @@ pub struct Capture {
     processes: HashMap<MapData, u32, ProcessFacts>,
     targets: HashMap<MapData, u32, u32>,
     stacks: HashMap<MapData, StackHash, u32>,
+    executables: HashMap<MapData, ExecutableKey, u32>,
+    known_executables: FxHashSet<ExecutableKey>,
     counters: PerCpuArray<MapData, u64>,
     events: perf::PerfEvents,
     _statistics: Option<OwnedFd>,
@@ -101,6 +108,8 @@ impl Capture {
             processes: map(&mut programs, "PROCESSES")?,
             targets: map(&mut programs, "TARGETS")?,
             stacks: map(&mut programs, "STACKS")?,
+            executables: map(&mut programs, "EXECUTABLES")?,
+            known_executables: FxHashSet::default(),
             counters: PerCpuArray::try_from(take_map(&mut programs, "COUNTERS")?)?,
             programs,
             events,
@@ -147,6 +156,27 @@ impl Capture {
     /// Deletes what the kernel side knows of a process; it may have done so itself.
     pub fn forget_process(&mut self, pid: Pid) {
         absent_is_fine(self.processes.remove(&pid.0));
+    }
+
+    /// Tells the kernel side that this file is no Python: processes that execute it are not asked about any more, for as
+    /// long as they live briefly. When there are too many, all are forgotten and learned anew.
+    pub fn add_no_python(&mut self, executable: ExecutableKey) -> Result<(), CaptureError> {
+        if self.known_executables.len() >= MAX_EXECUTABLES {
+            for known in std::mem::take(&mut self.known_executables) {
+                absent_is_fine(self.executables.remove(&known));
+            }
+        }
+        if self.known_executables.insert(executable) {
+            self.executables.insert(executable, 1, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Takes that back: a process of this file has loaded an interpreter after all.
+    pub fn forget_no_python(&mut self, executable: ExecutableKey) {
+        if self.known_executables.remove(&executable) {
+            absent_is_fine(self.executables.remove(&executable));
+        }
     }
 
     /// Makes the kernel side send this stack whole when it sees it next.

@@ -50,6 +50,7 @@ exits! {
     NotReady = 12, "doctor found that capture would not work here";
     PidNamespace = 13, "firetower does not run in the initial pid namespace";
     NoSamples = 14, "nothing was sampled, so nothing was written";
+    NotPython = 15, "the process runs no Python that can be read";
     CommandNotExecutable = 126, "the command to record can't be executed";
     CommandNotFound = 127, "the command to record was not found";
 }

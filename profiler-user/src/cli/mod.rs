@@ -4,9 +4,11 @@
 //! here knows how profiling works: that is the subcommands' business, and they ask the agent.
 
 pub mod doctor;
+mod dump;
 pub mod exit;
 mod failures;
 mod logging;
+mod process;
 mod record;
 mod serve;
 
@@ -33,6 +35,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Record(record::Args),
+    Dump(dump::Args),
     Serve(serve::Args),
     /// Say whether capture would work here, and if not what is missing and what to do
     Doctor(doctor::Args),
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Record(args) => record::run(&args),
+        Command::Dump(args) => dump::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),
     }

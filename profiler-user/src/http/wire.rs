@@ -135,7 +135,7 @@ struct WireFrame {
     file: Option<String>,
     line: Option<u32>,
     first_line: Option<u32>,
-    /// `python`, `kernel`, `process`, `thread`, `unknown` or `truncated`.
+    /// `python`, `kernel`, `process`, `thread`, `interpreter`, `unknown` or `truncated`.
     kind: &'static str,
     /// `own`, `package`, `library`, `kernel`, `label` or `unknown`.
     origin: &'static str,
@@ -220,6 +220,7 @@ impl WireFrame {
                 FrameKind::Kernel => "kernel",
                 FrameKind::Process => "process",
                 FrameKind::Thread => "thread",
+                FrameKind::Interpreter => "interpreter",
                 FrameKind::Unknown(_) => "unknown",
                 FrameKind::Truncated => "truncated",
             },

@@ -11,11 +11,15 @@ use crate::model::Pid;
 /// Most characters of a command line that are kept.
 const MAX_COMMAND: usize = 200;
 
-/// When the process started, in clock ticks since boot; `None`: there is no such process, or only its zombie.
+/// `PF_EXITING` of include/linux/sched.h: its memory is about to go, or gone.
+const PF_EXITING: u32 = 4;
+
+/// When the process started, in clock ticks since boot; `None`: there is no such process, or it is exiting or a zombie.
 /// Together with the pid it names one process for good.
 pub fn started(pid: Pid) -> Option<u64> {
     let stat = Process::new(i32::try_from(pid.0).ok()?).and_then(|process| process.stat()).ok()?;
-    (stat.state != 'Z' && stat.state != 'X').then_some(stat.starttime)
+    let ends = matches!(stat.state, 'Z' | 'X') || stat.flags & PF_EXITING != 0;
+    (!ends).then_some(stat.starttime)
 }
 
 /// The command line, arguments separated by spaces and shortened; for one that has none (a kernel thread) its name in

@@ -1,20 +1,17 @@
-//! The memory mappings of a process, `/proc/PID/maps`, and the files behind them.
+//! The memory mappings of a process: the text of `/proc/PID/maps`, parsed.
 //!
-//! It must not know what the files are. The parser is our own: `procfs` fails on paths that are no UTF-8 and has no
-//! bound; a process names its files as it likes.
+//! It must not know where the text comes from, nor what the files are. The parser is our own: `procfs` fails on paths
+//! that are no UTF-8 and has no bound; a process names its files as it likes.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::fd::AsRawFd;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::model::Pid;
 
 /// Most bytes of `/proc/PID/maps` that are read: more than `vm.max_map_count` mappings take by default.
-const MAX_MAPS_BYTES: u64 = 32 << 20;
+pub(super) const MAX_MAPS_BYTES: u64 = 32 << 20;
 
 /// Why the mappings of a process could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -82,35 +79,18 @@ impl Mapping {
 /// The mappings of one process at one time, by address.
 #[derive(Clone, Debug)]
 pub struct Maps {
-    pid: Pid,
     mappings: Vec<Mapping>,
 }
 
 impl Maps {
-    /// Reads the mappings of a process. A kernel thread and a process that is just exiting have none.
-    pub fn read(pid: Pid) -> Result<Maps, MapsError> {
-        let mut text = Vec::new();
-        File::open(format!("/proc/{pid}/maps"))
-            .and_then(|file| file.take(MAX_MAPS_BYTES + 1).read_to_end(&mut text))
-            .map_err(|error| match error.raw_os_error() {
-                Some(libc::ENOENT | libc::ESRCH) => MapsError::Gone,
-                Some(libc::EACCES | libc::EPERM) => MapsError::Denied(pid),
-                _ => MapsError::System { pid, error },
-            })?;
-        if text.len() as u64 > MAX_MAPS_BYTES {
-            return Err(MapsError::TooLong(pid));
-        }
-        Maps::parse(pid, &text)
-    }
-
-    /// Parses the text of `/proc/PID/maps`.
+    /// Parses the text of `/proc/PID/maps`; `pid` is for messages.
     pub fn parse(pid: Pid, text: &[u8]) -> Result<Maps, MapsError> {
         let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
         let mappings = lines.map(|line| {
             parse_line(line)
                 .ok_or_else(|| MapsError::Malformed { pid, line: String::from_utf8_lossy(line).into_owned() })
         });
-        Ok(Maps { pid, mappings: mappings.collect::<Result<_, _>>()? })
+        Ok(Maps { mappings: mappings.collect::<Result<_, _>>()? })
     }
 
     /// The mappings, by address.
@@ -124,44 +104,11 @@ impl Maps {
         self.mappings.get(index).filter(|mapping| mapping.start <= address)
     }
 
-    /// The first mapping of the process's executable, if it is mapped.
-    pub fn executable(&self) -> io::Result<Option<&Mapping>> {
-        let link = std::fs::read_link(format!("/proc/{}/exe", self.pid))?;
+    /// The first mapping of the process's executable, if it is mapped. `link` is where `/proc/PID/exe` leads.
+    pub fn executable(&self, link: &Path) -> Option<&Mapping> {
         let (path, deleted) = path_and_mark(link.as_os_str().as_bytes());
-        Ok(self.mappings.iter().find(|mapping| mapping.path == path && mapping.deleted == deleted))
+        self.mappings.iter().find(|mapping| mapping.path == path && mapping.deleted == deleted)
     }
-
-    /// Opens the file behind a mapping, as the process mapped it.
-    ///
-    /// By `/proc/PID/map_files`, which leads to the very file even if it was deleted; that link needs
-    /// `CAP_CHECKPOINT_RESTORE` or `CAP_SYS_ADMIN`. Without them by its path in the process's root, which is
-    /// checked to be the same file still. Errors: what the kernel said, or that the file was replaced.
-    pub fn open(&self, mapping: &Mapping) -> io::Result<File> {
-        let link = format!("/proc/{}/map_files/{:x}-{:x}", self.pid, mapping.start, mapping.end);
-        if let Ok((file, _)) = open_regular(Path::new(&link)) {
-            return Ok(file);
-        }
-        let mut path = format!("/proc/{}/root", self.pid).into_bytes();
-        path.extend_from_slice(mapping.path.as_os_str().as_bytes());
-        let (file, inode) = open_regular(Path::new(OsStr::from_bytes(&path)))?;
-        // The device is not compared: on overlayfs and btrfs stat(2) and the maps give different ones.
-        if inode != mapping.inode {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the file was replaced since it was mapped"));
-        }
-        Ok(file)
-    }
-}
-
-/// Opens a regular file, and only that: a path inside a process's root may lead to a device or a FIFO, for which
-/// even an open can block or have effects. `O_PATH` looks at it first without opening it.
-fn open_regular(path: &Path) -> io::Result<(File, u64)> {
-    let handle = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
-    let metadata = handle.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    let file = File::open(format!("/proc/self/fd/{}", handle.as_raw_fd()))?;
-    Ok((file, metadata.ino()))
 }
 
 /// `7f1c2a000000-7f1c2a021000 r-xp 00001000 fd:01 1234   /usr/lib/libc.so.6 (deleted)`
@@ -192,7 +139,7 @@ fn parse_line(line: &[u8]) -> Option<Mapping> {
 }
 
 /// Takes the mark of a deleted file off a path, and the kernel's escape (of newlines, nothing else). A file that is
-/// really called so cannot be told from it; [`Maps::open`] does not depend on it.
+/// really called so cannot be told from it; opening the file does not depend on it.
 fn path_and_mark(raw: &[u8]) -> (PathBuf, bool) {
     let (path, deleted) = match raw.strip_suffix(b" (deleted)") {
         Some(path) => (path, true),
@@ -243,14 +190,5 @@ mod tests {
         {
             assert!(matches!(parse(text), Err(MapsError::Malformed { .. })), "{text}");
         }
-    }
-
-    #[test]
-    fn the_own_executable_is_mapped_and_opens_as_the_file_that_it_is() {
-        let maps = Maps::read(Pid(std::process::id())).unwrap();
-        let mapping = maps.executable().unwrap().expect("mapped");
-        let opened = maps.open(mapping).unwrap().metadata().unwrap();
-        let own = std::fs::metadata("/proc/self/exe").unwrap();
-        assert_eq!((opened.dev(), opened.ino()), (own.dev(), own.ino()));
     }
 }

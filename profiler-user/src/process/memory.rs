@@ -3,13 +3,13 @@
 //! It must not know what lies there. The readers above it take a [`Memory`], so that the same code runs against a
 //! live process and against bytes recorded from one.
 
-use std::collections::BTreeMap;
 use std::io::IoSliceMut;
 
 use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd;
 
+use super::sparse::Sparse;
 use crate::model::Pid;
 
 /// Why bytes of a process could not be read.
@@ -108,44 +108,27 @@ impl Memory for LiveMemory {
 }
 
 /// Memory recorded from a process: ranges of bytes; everything between them faults.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedMemory {
-    /// First address → bytes. No two ranges overlap.
-    ranges: BTreeMap<u64, Vec<u8>>,
+    bytes: Sparse,
 }
 
 impl RecordedMemory {
-    /// Adds the bytes from `address` on. Panics if they overlap with bytes that are there: a recording that
-    /// contradicts itself is a defect of the recorder.
-    pub fn record(&mut self, address: u64, bytes: impl Into<Vec<u8>>) {
-        let bytes = bytes.into();
-        let end = address + bytes.len() as u64;
-        let before = self.ranges.range(..end).next_back();
-        assert!(
-            before.is_none_or(|(start, known)| start + known.len() as u64 <= address),
-            "recorded memory overlaps at {address:#x}"
-        );
-        self.ranges.insert(address, bytes);
+    /// Adds the bytes from `address` on; where some were recorded before, these take their place.
+    pub fn record(&mut self, address: u64, bytes: impl AsRef<[u8]>) {
+        self.bytes.insert(address, bytes.as_ref());
     }
+}
 
-    /// The recorded bytes from `address` on, up to the end of their range.
-    fn at(&self, address: u64) -> Option<&[u8]> {
-        let (start, bytes) = self.ranges.range(..=address).next_back()?;
-        bytes.get((address - start) as usize..).filter(|rest| !rest.is_empty())
+impl From<Sparse> for RecordedMemory {
+    fn from(bytes: Sparse) -> RecordedMemory {
+        RecordedMemory { bytes }
     }
 }
 
 impl Memory for RecordedMemory {
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError> {
-        let mut done = 0;
-        while done < buffer.len() {
-            let here = address.saturating_add(done as u64);
-            let bytes = self.at(here).ok_or(MemoryError::Fault { address: here })?;
-            let length = bytes.len().min(buffer.len() - done);
-            buffer[done..done + length].copy_from_slice(&bytes[..length]);
-            done += length;
-        }
-        Ok(())
+        self.bytes.read(address, buffer).map_err(|address| MemoryError::Fault { address })
     }
 }
 

@@ -1,8 +1,15 @@
-//! Processes as `/proc` and the kernel show them: their memory and their mappings.
+//! Processes as `/proc` and the kernel show them: their memory, their mappings and the files behind those.
 //!
 //! It must not know Python, ELF, or what the bytes that it reads mean. Nothing here stops, traces or writes to a
 //! process.
 
 pub mod identity;
+pub mod live;
 pub mod maps;
 pub mod memory;
+pub mod pages;
+pub mod pthread;
+pub mod sparse;
+pub mod still;
+pub mod tasks;
+pub mod view;

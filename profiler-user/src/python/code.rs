@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use firetower_ebpf::abi::{self, FINGERPRINT_BYTES};
+use firetower_ebpf::abi::{self, CONTENT_BYTES, FINGERPRINT_BYTES, PyLayout};
 use firetower_ebpf::reason::Reason;
 
 use super::line_table::LineTable;
@@ -71,20 +71,26 @@ impl Code {
         address: u64,
         fingerprint: u32,
     ) -> Result<Code, CodeError> {
-        let size = u64::from(objects.code.fingerprint) + FINGERPRINT_BYTES as u64;
-        let read_object = || memory.read_bytes(address, size, size);
-        let is_sampled =
-            |object: &[u8]| fingerprint_of(object, objects) == fingerprint && is_alive(object, objects);
-        let object = read_object().map_err(|error| CodeError::field("code object", error.into()))?;
-        if !is_sampled(&object) {
+        let unreadable = |error: MemoryError| CodeError::field("code object", error.into());
+        let object = read_object(memory, objects, address).map_err(unreadable)?;
+        if !is_sampled(memory, objects, &object, fingerprint) {
             return Err(CodeError::Replaced);
         }
         let code = read_fields(memory, objects, address, Header(object));
-        match read_object() {
-            Ok(object) if is_sampled(&object) => code,
+        match read_object(memory, objects, address) {
+            Ok(object) if is_sampled(memory, objects, &object, fingerprint) => code,
             Ok(_) | Err(MemoryError::Fault { .. }) => Err(CodeError::Replaced),
-            Err(error) => Err(CodeError::field("code object", error.into())),
+            Err(error) => Err(unreadable(error)),
         }
+    }
+
+    /// The fingerprint of the code object at `address` as it is now, which [`Code::read`] asks for; the kernel side
+    /// takes the same.
+    ///
+    /// # Errors
+    /// If the object, its name or its line table can't be read.
+    pub fn fingerprint(memory: &dyn Memory, objects: &Objects, address: u64) -> Result<u32, MemoryError> {
+        fingerprint_of(memory, objects, &read_object(memory, objects, address)?)
     }
 
     /// The line of the instruction `instr` bytes after the first; before the first, the code object's first line.
@@ -97,24 +103,56 @@ impl Code {
     }
 }
 
-/// Whether an object has not been freed, by its reference count.
-///
-/// Freed memory keeps most of what it held, with it the fingerprint, while the strings that it points to may be
-/// others by now. But both pymalloc and malloc put the address of the next free block where `ob_refcnt` was (or 0),
-/// and no count is as high as an address: an immortal object's is 2^32 - 1 (PEP 683).
-fn is_alive(object: &[u8], objects: &Objects) -> bool {
-    let count = object.get(objects.ob_refcnt as usize..).and_then(|bytes| bytes.first_chunk::<8>());
-    count.is_some_and(|count| (1..=u64::from(u32::MAX)).contains(&u64::from_ne_bytes(*count)))
+/// The bytes of a code object from its start to where the fingerprint's end.
+fn read_object(memory: &dyn Memory, objects: &Objects, address: u64) -> Result<Vec<u8>, MemoryError> {
+    let size = u64::from(objects.code.fingerprint) + FINGERPRINT_BYTES as u64;
+    memory.read_bytes(address, size, size)
 }
 
-/// The fingerprint of a code object, given its bytes from the start to where the fingerprint's end.
-fn fingerprint_of(object: &[u8], objects: &Objects) -> u32 {
+/// The fingerprint of the code object at `address`, as the kernel side takes it.
+pub fn fingerprint(memory: &dyn Memory, objects: &Objects, address: u64) -> Result<u32, MemoryError> {
+    fingerprint_of(memory, objects, &read_object(memory, objects, address)?)
+}
+
+/// Whether this is the code object that was sampled. One whose name or line table can't be read any more is not.
+fn is_sampled(memory: &dyn Memory, objects: &Objects, object: &[u8], fingerprint: u32) -> bool {
+    objects.references.alive(object) && fingerprint_of(memory, objects, object) == Ok(fingerprint)
+}
+
+/// The fingerprint of a code object, given its bytes.
+fn fingerprint_of(memory: &dyn Memory, objects: &Objects, object: &[u8]) -> Result<u32, MemoryError> {
     let mut words = [0; FINGERPRINT_BYTES / 8];
     let constant = object.get(objects.code.fingerprint as usize..).unwrap_or_default();
     for (word, bytes) in words.iter_mut().zip(constant.as_chunks().0) {
         *word = u64::from_ne_bytes(*bytes);
     }
-    abi::fingerprint(&words)
+    let mut fingerprint = abi::fingerprint(&words);
+    let content = objects.with_content(PyLayout::NONE);
+    let strings = [
+        (content.code_name, content.name_content, content.name_data),
+        (content.code_line_table, content.table_content, content.table_data),
+    ];
+    for (pointer, length, data) in strings.into_iter().filter(|_| objects.code.content_counts) {
+        let address = pointer.checked_sub(objects.code.fingerprint).and_then(|at| words.get(at as usize / 8));
+        let address = address.copied().unwrap_or_default().wrapping_add(length.into());
+        fingerprint = abi::content(fingerprint, &read_content(memory, address)?, data);
+    }
+    Ok(fingerprint)
+}
+
+/// A string from its length on, or as much of it as every string has: see the kernel side's `fingerprint`.
+fn read_content(memory: &dyn Memory, address: u64) -> Result<[u64; CONTENT_BYTES / 8], MemoryError> {
+    let mut bytes = [0; CONTENT_BYTES];
+    if let Err(error) = memory.read(address, &mut bytes) {
+        bytes = [0; CONTENT_BYTES];
+        let (length_and_hash, _) = bytes.split_at_mut(16);
+        memory.read(address, length_and_hash).map_err(|_| error)?;
+    }
+    let mut words = [0; CONTENT_BYTES / 8];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+    Ok(words)
 }
 
 /// None of a shim's instructions is traceable. CPython 3.13 Python/specialize.c, `_Py_InitCleanup`;

@@ -15,9 +15,13 @@ use crate::process::memory::MemoryError;
 pub mod code;
 mod debug_offsets;
 pub mod detect;
+mod embedded;
 mod file;
+pub mod frames;
+mod interp_head;
 pub mod line_table;
 pub mod objects;
+pub mod threads;
 pub mod versions;
 
 /// The interpreter of one process.
@@ -29,6 +33,12 @@ pub struct Interpreter {
     pub file: PathBuf,
     /// Address in the process of `_PyRuntime`, or of `interp_head` where there is no runtime structure.
     pub runtime: u64,
+    /// Address in the process of the pointer to the thread state that holds the GIL, where all interpreters share one
+    /// GIL; 0 where they don't, or where it is not known.
+    pub current_tstate: u64,
+    /// Offset of `PyInterpreterState.id`, an `int64_t` that is 0 for the main interpreter. `None`: interpreters have no
+    /// numbers (to 3.6).
+    pub interp_id: Option<u32>,
     /// Facts for the kernel side; they have passed [`PyLayout::validate`].
     pub layout: PyLayout,
     /// Facts for reading code objects.

@@ -2,7 +2,7 @@
 //!
 //! It must not know versions: an [`Objects`] is data from [`super::versions`]. Everything that it reads is hostile.
 
-use firetower_ebpf::abi::FINGERPRINT_BYTES;
+use firetower_ebpf::abi::{FINGERPRINT_BYTES, PyLayout};
 
 use super::line_table::Format;
 use crate::process::memory::{Memory, MemoryError};
@@ -24,8 +24,8 @@ const TPFLAGS_UNICODE: u64 = 1 << 28;
 /// Facts about the objects that the agent reads: offsets in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Objects {
-    /// `PyObject.ob_refcnt`, a `Py_ssize_t`.
-    pub ob_refcnt: u32,
+    /// How references to an object are counted.
+    pub references: References,
     /// `PyObject.ob_type`.
     pub ob_type: u32,
     /// `PyTypeObject.tp_name`, a C string.
@@ -40,6 +40,62 @@ pub struct Objects {
     pub bytes: BytesFields,
     /// How the line table is encoded.
     pub line_table: Format,
+}
+
+/// How references to an object are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum References {
+    /// In one word.
+    Counted {
+        /// `PyObject.ob_refcnt`, 64 bits.
+        ob_refcnt: u32,
+        /// How many of its highest bits are flags and no part of the count.
+        flag_bits: u32,
+    },
+    /// By the thread that owns the object, and by all others (`Py_GIL_DISABLED`, PEP 703).
+    Biased {
+        /// `PyObject.ob_ref_local`, an `uint32_t`.
+        ob_ref_local: u32,
+        /// `PyObject.ob_ref_shared`, a `Py_ssize_t` whose lowest two bits are flags.
+        ob_ref_shared: u32,
+    },
+}
+
+impl References {
+    /// Whether an object has not been freed. `object` are its first bytes.
+    ///
+    /// Freed memory keeps most of what it held, while the objects that it points to may be others by now. Where there
+    /// is one count, both pymalloc and malloc put the address of the next free block in its place (or 0), and no count
+    /// is as high as an address: an immortal object's is 2^32 - 1 (PEP 683). Where there are two, mimalloc puts that
+    /// address before them and leaves them as they were at the end: no more references than none. The debug hooks
+    /// fill freed memory with bytes that are too high for the one and negative for the other.
+    pub fn alive(&self, object: &[u8]) -> bool {
+        match *self {
+            References::Counted { ob_refcnt, flag_bits } => {
+                let count = field(object, ob_refcnt).map(u64::from_ne_bytes);
+                let count = count.map(|count| count & u64::MAX.checked_shr(flag_bits).unwrap_or(0));
+                count.is_some_and(|count| (1..=u64::from(u32::MAX)).contains(&count))
+            }
+            References::Biased { ob_ref_local, ob_ref_shared } => {
+                let local = field(object, ob_ref_local).map(u32::from_ne_bytes);
+                let shared = field(object, ob_ref_shared).map(i64::from_ne_bytes);
+                // A thread that does not own the object may let go of more references than it took.
+                local.zip(shared).is_some_and(|(local, shared)| i64::from(local) + (shared >> 2) > 0)
+            }
+        }
+    }
+
+    fn offsets(&self) -> [u32; 2] {
+        match *self {
+            References::Counted { ob_refcnt, .. } => [ob_refcnt; 2],
+            References::Biased { ob_ref_local, ob_ref_shared } => [ob_ref_local, ob_ref_shared],
+        }
+    }
+}
+
+/// The bytes at `offset`, if they are there.
+fn field<const N: usize>(object: &[u8], offset: u32) -> Option<[u8; N]> {
+    object.get(offset as usize..).and_then(<[u8]>::first_chunk).copied()
 }
 
 /// `PyCodeObject`.
@@ -62,6 +118,12 @@ pub struct CodeFields {
     pub first_traceable: Option<u32>,
     /// `ob_size`, where it is the number of code units: wherever there is `first_traceable`.
     pub ob_size: u32,
+    /// Whether the fingerprint's bytes have no number that is this code object's alone (`co_version`, from 3.12), so
+    /// that the content of its name and line table must tell it from another one at the same address.
+    ///
+    /// An interpreter gives each `co_version` once, also to copies and in threads without the GIL; it has 32 bits, and
+    /// when they are used up all further ones are 0. CPython 3.12 Objects/codeobject.c, `init_code`.
+    pub content_counts: bool,
 }
 
 /// What a `str` is.
@@ -128,11 +190,11 @@ impl Objects {
             }
         };
         let checks = [
-            (sane(self.ob_refcnt), "object.ob_refcnt"),
+            (self.references.offsets().into_iter().all(sane), "object.ob_refcnt"),
             (sane(self.ob_type), "object.ob_type"),
             (sane(self.tp_name) && sane(self.tp_flags), "type.tp_name or tp_flags"),
             (sane(self.bytes.ob_size) && sane(self.bytes.ob_sval), "bytes"),
-            (text.into_iter().all(sane) && kind_shift < 28, "unicode"),
+            (text.into_iter().all(sane) && kind_shift <= 27, "unicode"),
             (sane(code.fingerprint), "code fingerprint"),
             (covered(code.filename, 8), "code.co_filename"),
             (covered(code.name, 8), "code.co_name"),
@@ -144,6 +206,27 @@ impl Objects {
         match checks.iter().find(|(holds, _)| !holds) {
             Some((_, name)) => Err(name),
             None => Ok(()),
+        }
+    }
+
+    /// The same layout with the facts about the content that tells code objects apart, if it has to.
+    pub fn with_content(&self, layout: PyLayout) -> PyLayout {
+        if !self.code.content_counts {
+            return layout;
+        }
+        let bytes = (self.bytes.ob_size, self.bytes.ob_sval);
+        let (name_length, name_data) = match &self.text {
+            Text::Bytes => bytes,
+            Text::Unicode(unicode) => (unicode.length, unicode.ascii_data),
+        };
+        PyLayout {
+            code_name: self.code.qualname.unwrap_or(self.code.name),
+            name_content: name_length,
+            name_data: name_data.saturating_sub(name_length),
+            code_line_table: self.code.line_table,
+            table_content: bytes.0,
+            table_data: bytes.1.saturating_sub(bytes.0),
+            ..layout
         }
     }
 
@@ -239,9 +322,7 @@ impl Header {
     }
 
     fn field<const N: usize>(&self, offset: u32) -> Result<[u8; N], ObjectError> {
-        let bytes = self.0.get(offset as usize..).and_then(<[u8]>::first_chunk);
-        bytes
-            .copied()
+        field(&self.0, offset)
             .ok_or_else(|| ObjectError::Senseless(format!("a field at {offset} is outside its object")))
     }
 }

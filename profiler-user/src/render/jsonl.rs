@@ -91,7 +91,7 @@ fn kind(kind: FrameKind) -> Option<&'static str> {
         FrameKind::Python => Some("python"),
         FrameKind::Kernel => Some("kernel"),
         FrameKind::Unknown(_) => Some("unknown"),
-        FrameKind::Process | FrameKind::Thread | FrameKind::Truncated => None,
+        FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter | FrameKind::Truncated => None,
     }
 }
 

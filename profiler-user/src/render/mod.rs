@@ -63,7 +63,7 @@ impl Origin {
         match frame.kind {
             FrameKind::Python => Origin::of_file(&frame.file),
             FrameKind::Kernel => Origin::Kernel,
-            FrameKind::Process | FrameKind::Thread => Origin::Label,
+            FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter => Origin::Label,
             FrameKind::Unknown(_) | FrameKind::Truncated => Origin::Unknown,
         }
     }
@@ -98,7 +98,7 @@ impl Origin {
 }
 
 /// A frame's text in every format: `qualname (file.py)`, `qualname (file.py:12)` if the frame has a line, `name_[k]`
-/// for the kernel, `[reason]`, `[truncated]`, and the name of a process or thread.
+/// for the kernel, `[reason]`, `[truncated]`, and the name of a process, thread or sub-interpreter.
 ///
 /// The text has no `;`, newline or control character, does not start with white space or `#`, and does not end with
 /// a number: `root;…;leaf COUNT` stays unambiguous whatever a target calls its functions.
@@ -114,12 +114,12 @@ pub fn frame_text(frame: &Frame) -> String {
             };
         }
         FrameKind::Kernel => text.push_str("_[k]"),
-        FrameKind::Process | FrameKind::Thread
+        FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter
             if text.ends_with(|c: char| c.is_ascii_digit() || c == '.') =>
         {
             text.push_str(" (?)");
         }
-        FrameKind::Process | FrameKind::Thread => {}
+        FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter => {}
         FrameKind::Unknown(reason) => text = format!("[{}]", reason.text()),
         FrameKind::Truncated => text = "[truncated]".to_owned(),
     }

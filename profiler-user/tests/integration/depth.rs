@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use crate::each::{each_version, interpreter};
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
-use crate::pythons::{Process, fixture, python};
+use crate::pythons::{Process, fixture};
 use crate::running::run;
 
 /// Most Python frames of a stack; what is deeper keeps its leaf end.
@@ -13,7 +14,7 @@ const TRUNCATED: &str = "[truncated]";
 
 /// A fixture, running.
 fn start(minor: &str, name: &str, arguments: &[&str]) -> Process {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture(name)).args(arguments));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture(name)).args(arguments));
     assert_eq!(process.line().as_deref(), Some("READY"));
     process
 }
@@ -36,7 +37,7 @@ fn functions(depth: usize) -> Vec<&'static str> {
 /// Recursions that fit, fit just so, are one too deep, and much too deep.
 fn deep_recursions(minor: &str) {
     // `<module>` and `burn` are frames too, and so is the function at depth 0.
-    let depths = [100, KEPT - 3, KEPT - 2, 200];
+    let depths = [100, KEPT - 3, KEPT - 2, 2 * KEPT];
     let processes = depths.map(|depth| start(minor, "depth.py", &[&depth.to_string()]));
     let lines = folded::by_process(&record(&processes, "1.2"));
     let program = Program::of("depth.py", minor);
@@ -58,30 +59,7 @@ fn deep_recursions(minor: &str) {
     }
 }
 
-#[test]
-fn deep_recursions_python_2_7() {
-    deep_recursions("2.7");
-}
-
-#[test]
-fn deep_recursions_python_3_8() {
-    deep_recursions("3.8");
-}
-
-#[test]
-fn deep_recursions_python_3_11() {
-    deep_recursions("3.11");
-}
-
-#[test]
-fn deep_recursions_python_3_12() {
-    deep_recursions("3.12");
-}
-
-#[test]
-fn deep_recursions_python_3_13() {
-    deep_recursions("3.13");
-}
+each_version!(deep_recursions);
 
 /// Whether `forms.py` can have this stack. Its generated code, which has no source file with comments, is
 /// `<module>` in lines 2 and 6, where it calls `made`, and that calls `burn` in line 4.
@@ -130,30 +108,7 @@ fn every_form_of_code(minor: &str) {
     }
 }
 
-#[test]
-fn every_form_of_code_python_2_7() {
-    every_form_of_code("2.7");
-}
-
-#[test]
-fn every_form_of_code_python_3_8() {
-    every_form_of_code("3.8");
-}
-
-#[test]
-fn every_form_of_code_python_3_11() {
-    every_form_of_code("3.11");
-}
-
-#[test]
-fn every_form_of_code_python_3_12() {
-    every_form_of_code("3.12");
-}
-
-#[test]
-fn every_form_of_code_python_3_13() {
-    every_form_of_code("3.13");
-}
+each_version!(every_form_of_code);
 
 #[test]
 fn names_that_are_not_ascii() {
@@ -161,7 +116,8 @@ fn names_that_are_not_ascii() {
     let file = folder.path().join("größe имя 𠀋.py");
     std::fs::copy(fixture("unicode.py"), &file).expect("a copy");
     for minor in ["3.8", "3.11", "3.12", "3.13"] {
-        let mut process = Process::start(Command::new(python(minor)).arg(&file).env("LC_ALL", "C.UTF-8"));
+        let mut process =
+            Process::start(Command::new(interpreter(minor)).arg(&file).env("LC_ALL", "C.UTF-8"));
         assert_eq!(process.line().as_deref(), Some("READY"));
         let lines = record(&[process], "0.6");
         let mut program = Program::of("unicode.py", minor);

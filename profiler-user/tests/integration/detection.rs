@@ -2,23 +2,24 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use firetower::model::{Pid, Reason};
+use firetower::native::elf::{Elf, ElfFile, SymbolTable};
 use firetower::process::memory::{LiveMemory, Memory, MemoryError};
 use firetower::python::Interpreter;
 use firetower::python::code::{Code, CodeError};
 use firetower::python::detect::Outcome;
-use firetower_ebpf::abi::{ABSENT, flags};
+use firetower_ebpf::abi::{ABSENT, PyLayout, flags};
 
 use crate::pythons::{Process, python, supported};
 use crate::target::{Target, examine, fingerprint};
 
 /// The reason and the words of an outcome that must be broken.
-fn broken(outcome: Outcome) -> (Reason, String) {
+pub fn broken(outcome: Outcome) -> (Reason, String) {
     match outcome {
         Outcome::Broken { reason, detail } => (reason, detail),
         other => panic!("{other:?}"),
@@ -35,7 +36,7 @@ fn every_version_is_recognised_and_its_code_objects_read_as_they_are() {
         assert_eq!(version == minor, interpreter.version.micro.is_none());
         assert!(target.codes.len() >= 7, "{minor}");
         for said in &target.codes {
-            let fingerprint = fingerprint(&memory, &interpreter.layout, said.address);
+            let fingerprint = fingerprint(&memory, &interpreter.objects, said.address);
             let code = Code::read(&memory, &interpreter.objects, said.address, fingerprint)
                 .unwrap_or_else(|error| panic!("Python {minor}: {}: {error}", said.name));
             assert_eq!(*code.name, cut(&said.name), "Python {minor}");
@@ -59,15 +60,18 @@ fn cut(text: &str) -> String {
 fn a_code_object_with_another_fingerprint_is_replaced_and_other_memory_is_unreadable() {
     for minor in supported() {
         let mut target = Target::start(&mut Command::new(python(&minor)));
-        let (memory, Interpreter { layout, objects, .. }) = (target.memory(), target.interpreter());
+        let (memory, Interpreter { objects, .. }) = (target.memory(), target.interpreter());
         let code = target.codes[0].address;
-        let right = fingerprint(&memory, &layout, code);
+        let right = fingerprint(&memory, &objects, code);
         let read = |address, fingerprint| Code::read(&memory, &objects, address, fingerprint);
         assert_eq!(read(code, !right), Err(CodeError::Replaced), "Python {minor}");
 
-        // Another object, with a fingerprint that fits.
+        // Another object, with a fingerprint that fits, if what would be its name leads anywhere.
         let string = memory.read_u64(code + u64::from(objects.code.filename)).unwrap();
-        let error = read(string, fingerprint(&memory, &layout, string)).unwrap_err();
+        let error = match Code::fingerprint(&memory, &objects, string) {
+            Ok(fits) => read(string, fits).unwrap_err(),
+            Err(_) => CodeError::Unreadable("its name".to_owned()),
+        };
         assert_eq!(error.reason(), Reason::CodeUnreadable, "Python {minor}: {error}");
         let error = read(8, right).unwrap_err();
         assert_eq!(error.reason(), Reason::CodeUnreadable, "Python {minor}: {error}");
@@ -78,7 +82,7 @@ fn a_code_object_with_another_fingerprint_is_replaced_and_other_memory_is_unread
 }
 
 /// Walks from the runtime to the thread with this ident, as the kernel side does it.
-fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u64 {
+pub fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u64 {
     let layout = &interpreter.layout;
     let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
     let mut interp = follow(interpreter.runtime, layout.runtime_interpreters_head);
@@ -100,37 +104,54 @@ fn find_thread(memory: &dyn Memory, interpreter: &Interpreter, ident: u64) -> u6
 
 /// The frames of a thread state that run Python code, leaf first: name and line; and how many entries from C were
 /// marked on the way.
-fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(String, u32)>, usize) {
+pub fn walk(memory: &dyn Memory, interpreter: &Interpreter, tstate: u64) -> (Vec<(String, u32)>, usize) {
     let layout = &interpreter.layout;
     let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
     let mut frame = follow(tstate, layout.tstate_frame);
     if layout.cframe_current_frame != ABSENT {
         frame = follow(frame, layout.cframe_current_frame);
     }
-    let (mut frames, mut entries) = (Vec::new(), 0);
+    let (mut frames, mut entries, mut after_shim) = (Vec::new(), 0, false);
     while frame != 0 {
         let owner = match layout.frame_owner {
             ABSENT => 0,
             offset => memory.read_bytes(frame + u64::from(offset), 1, 1).expect("an owner")[0],
         };
-        let shim = layout.owner_shim != ABSENT && u32::from(owner) == layout.owner_shim;
+        let shim = layout.owner_shim != ABSENT && u32::from(owner) >= layout.owner_shim;
         let marked = layout.flags & flags::OWNER_IS_ENTRY != 0 && owner == 1;
-        entries += usize::from(shim || marked || layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0);
+        // Shims may follow each other: from 3.15 each thread starts with one.
+        entries +=
+            usize::from((shim && !after_shim) || marked || layout.flags & flags::EVERY_FRAME_IS_ENTRY != 0);
+        after_shim = shim;
         if !shim {
-            let address = follow(frame, layout.frame_code);
-            let instr = if layout.flags & flags::INSTR_IS_POINTER != 0 {
-                let first = address + u64::from(layout.code_instructions);
-                follow(frame, layout.frame_instr).wrapping_sub(first) as i32
-            } else {
-                memory.read_u32(frame + u64::from(layout.frame_instr)).expect("an int") as i32
-            };
-            let fingerprint = fingerprint(memory, layout, address);
+            let tag = if layout.flags & flags::CODE_IS_TAGGED != 0 { 7 } else { 0 };
+            let address = follow(frame, layout.frame_code) & !tag;
+            let instr = instruction(memory, layout, frame, address);
+            let fingerprint = fingerprint(memory, &interpreter.objects, address);
             let code = Code::read(memory, &interpreter.objects, address, fingerprint).expect("a code object");
             frames.push((code.name.to_string(), code.line_at(instr)));
         }
         frame = follow(frame, layout.frame_previous);
     }
     (frames, entries)
+}
+
+/// Bytes from the first instruction of `code` to the one that `frame` runs.
+fn instruction(memory: &dyn Memory, layout: &PyLayout, frame: u64, code: u64) -> i32 {
+    let follow = |base: u64, offset: u32| memory.read_u64(base + u64::from(offset)).expect("a pointer");
+    let int = |base: u64, offset: u32| memory.read_u32(base + u64::from(offset)).expect("an int") as i32;
+    if layout.flags & flags::INSTR_IS_POINTER == 0 {
+        let units = if layout.flags & flags::INSTR_IN_CODE_UNITS != 0 { 2 } else { 1 };
+        return int(frame, layout.frame_instr) * units;
+    }
+    let copy = if layout.code_tlbc == ABSENT { 0 } else { int(frame, layout.frame_tlbc_index) };
+    let first = if copy == 0 {
+        code + u64::from(layout.code_instructions)
+    } else {
+        // `_PyCodeArray`: how many there are, then the pointers.
+        follow(follow(code, layout.code_tlbc) + 8 * copy as u64, 8)
+    };
+    follow(frame, layout.frame_instr).wrapping_sub(first) as i32
 }
 
 #[test]
@@ -154,10 +175,12 @@ fn the_layout_leads_to_the_main_threads_frames_and_their_lines() {
 /// Copies an interpreter's library to where the loader finds it first, so that it can be changed.
 fn with_own_library(minor: &str, directory: &Path) -> (Command, PathBuf) {
     let python = python(minor);
-    let name = format!("libpython{minor}.so.1.0");
-    let library = directory.join(&name);
     let lib = python.parent().and_then(Path::parent).expect("bin/python").join("lib");
-    fs::copy(lib.join(&name), &library).expect("a shared build of Python");
+    // With the flags of its ABI up to 3.7: `libpython3.6m.so.1.0`.
+    let names = ["", "m"].map(|flags| format!("libpython{minor}{flags}.so.1.0"));
+    let name = names.iter().find(|name| lib.join(name).exists()).expect("a shared build of Python");
+    let library = directory.join(name);
+    fs::copy(lib.join(name), &library).expect("it can be copied");
     fs::set_permissions(&library, fs::Permissions::from_mode(0o755)).expect("a file of our own");
     let mut command = Command::new(python);
     command.env("LD_LIBRARY_PATH", directory);
@@ -220,11 +243,41 @@ fn a_library_that_only_the_process_can_see_is_found_in_its_mount_namespace() {
     }
 }
 
+/// The thread that `target` says is the main one is found, and its frames are.
+pub fn check_frames(target: &Target) {
+    let (memory, interpreter) = (target.memory(), target.interpreter());
+    let tstate = find_thread(&memory, &interpreter, target.ident);
+    assert_eq!(walk(&memory, &interpreter, tstate).0, target.frames, "{}", target.version);
+}
+
 #[test]
-fn a_library_without_the_symbol_that_everything_starts_from_says_so() {
+fn a_stripped_library_is_read_by_the_instructions_that_lead_to_its_interpreters() {
+    for minor in ["2.7", "3.6"] {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut command, library) = with_own_library(minor, directory.path());
+        assert!(Command::new("strip").arg(&library).status().expect("binutils' strip").success());
+        let target = Target::start(&mut command);
+        assert_eq!(target.interpreter().file, library);
+        check_frames(&target);
+    }
+}
+
+#[test]
+fn a_stripped_library_whose_instructions_are_others_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let (mut command, library) = with_own_library("2.7", directory.path());
     assert!(Command::new("strip").arg(&library).status().expect("binutils' strip").success());
+    let function = {
+        let file = ElfFile::new(fs::File::open(&library).unwrap());
+        let elf = Elf::parse(&file).expect("an ELF file");
+        let [function] = elf.symbols(SymbolTable::Dynamic, ["PyInterpreterState_Head"]).expect("symbols");
+        let address = function.expect("it is exported").address;
+        let segment = elf.segments().iter().find(|segment| segment.executable).expect("code");
+        address - segment.address + segment.offset
+    };
+    // nop; the function is not called by anyone.
+    let file = fs::OpenOptions::new().write(true).open(&library).unwrap();
+    file.write_all_at(&[0x90], function).unwrap();
     let target = Target::start(&mut command);
     let (reason, detail) = broken(examine(target.process.pid()));
     assert_eq!(reason, Reason::InterpreterUnreadable);
@@ -263,8 +316,14 @@ fn a_python_that_is_being_started_is_not_yet_python() {
         }
         let process = Process::start(&mut command);
         wait_until_stopped(process.pid());
-        let outcome = examine(process.pid());
-        assert!(matches!(outcome, Outcome::NotYet), "Python {minor}: {outcome:?}");
+        match examine(process.pid()) {
+            Outcome::NotYet => {}
+            // A static build is there from the start.
+            Outcome::Python(interpreter) => {
+                assert_eq!(interpreter.file, python(&minor).canonicalize().unwrap())
+            }
+            outcome => panic!("Python {minor}: {outcome:?}"),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::each::{each_version, interpreter};
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture, python};
@@ -112,7 +113,7 @@ fn record_command(minor: &str, method: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("forks.folded");
     let mut command = firetower(["record", "--subprocesses", "--lines", "-F", FREQUENCY, "-o"]);
-    command.arg(&file).arg("--").arg(python(minor)).arg(fixture("forks.py")).args([method, "0.3"]);
+    command.arg(&file).arg("--").arg(interpreter(minor)).arg(fixture("forks.py")).args([method, "0.3"]);
     let finished = Running::start(&mut command).finish();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let mut workers = Workers::new();
@@ -121,30 +122,11 @@ fn record_command(minor: &str, method: &str) {
     assert_workers(minor, &workers, &folded::parse(&folded));
 }
 
-#[test]
-fn workers_forked_by_a_command_python_2_7() {
-    record_command("2.7", "fork");
+fn workers_forked_by_a_command(minor: &str) {
+    record_command(minor, "fork");
 }
 
-#[test]
-fn workers_forked_by_a_command_python_3_8() {
-    record_command("3.8", "fork");
-}
-
-#[test]
-fn workers_forked_by_a_command_python_3_11() {
-    record_command("3.11", "fork");
-}
-
-#[test]
-fn workers_forked_by_a_command_python_3_12() {
-    record_command("3.12", "fork");
-}
-
-#[test]
-fn workers_forked_by_a_command_python_3_13() {
-    record_command("3.13", "fork");
-}
+each_version!(workers_forked_by_a_command);
 
 #[test]
 fn workers_of_multiprocessing_that_execute_a_new_interpreter() {
@@ -159,7 +141,7 @@ fn workers_of_multiprocessing_that_a_server_forks() {
 #[test]
 fn workers_that_were_there_before() {
     let minor = "3.11";
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("forks.py")).arg("fork"));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("forks.py")).arg("fork"));
     let mut workers = Workers::new();
     while workers.len() < 4 {
         hear(&mut workers, &process.line().expect("four workers"));

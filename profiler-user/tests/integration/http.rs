@@ -65,6 +65,7 @@ impl Service {
             tid: Tid(tid),
             thread: "worker".into(),
             python: "3.12.1".into(),
+            interpreter: Some(0),
         });
         let stack = aggregate.intern(frames);
         assert_eq!(

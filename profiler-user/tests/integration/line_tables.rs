@@ -62,7 +62,7 @@ pub fn unhex(text: &str) -> Vec<u8> {
 fn format_of(minor: &str) -> Format {
     let release = RELEASES.iter().find(|release| format!("{}.{}", release.major, release.minor) == minor);
     match &release.expect("supported").facts {
-        Facts::Fixed { objects, .. } => objects.line_table,
+        Facts::Fixed { build, .. } => build.objects.line_table,
         Facts::SelfDescribed(facts) => facts.objects.line_table,
     }
 }
@@ -85,7 +85,8 @@ fn check_standard_library(minor: &str) {
             _ => break line[2..].parse::<u32>().expect("the number of files"),
         }
     };
-    assert!(files > 1000 && codes > 30_000 && skipped < files / 50, "{minor}: {files} {codes} {skipped}");
+    // Distributions leave the tests out.
+    assert!(files > 500 && codes > 15_000 && skipped < files / 50, "{minor}: {files} {codes} {skipped}");
 }
 
 #[test]
@@ -98,8 +99,12 @@ fn every_instruction_of_the_standard_library_has_the_interpreters_own_line() {
 }
 
 fn any_table() -> impl Strategy<Value = LineTable> {
-    let format =
-        prop_oneof![Just(Format::LnotabUnsigned), Just(Format::LnotabSigned), Just(Format::Locations)];
+    let format = prop_oneof![
+        Just(Format::LnotabUnsigned),
+        Just(Format::LnotabSigned),
+        Just(Format::Linetable),
+        Just(Format::Locations),
+    ];
     (format, any::<i32>(), proptest::collection::vec(any::<u8>(), 0..600))
         .prop_map(|(format, first_line, bytes)| LineTable { format, first_line, bytes: bytes.into() })
 }

@@ -44,7 +44,8 @@ impl Program {
         let file = fixture(name);
         let source = std::fs::read_to_string(&file).expect("a fixture");
         // `co_qualname` is new in 3.11: https://docs.python.org/3/whatsnew/3.11.html
-        let mut program = Program { file, lines: HashMap::new(), qualified: !matches!(minor, "2.7" | "3.8") };
+        let qualified = !["2.7", "3.6", "3.7", "3.8", "3.9", "3.10"].contains(&minor);
+        let mut program = Program { file, lines: HashMap::new(), qualified };
         for (number, line) in (1..).zip(source.lines()) {
             let Some((_, tags)) = line.rsplit_once("  # ") else { continue };
             for tag in tags.split(' ') {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::each::{each_version, interpreter};
 use crate::folded;
 use crate::program::Program;
-use crate::pythons::{Process, fixture, python};
+use crate::pythons::{Process, fixture};
 use crate::running::{Running, firetower};
 
 /// Most samples that may be caught while frames are being changed. This program does nothing else: in 3.12 one in a
@@ -20,7 +21,7 @@ const UNKNOWN_SHARE: f64 = 0.02;
 const CPU_TIME: Duration = Duration::from_millis(800);
 
 fn never_impossible(minor: &str) {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("races.py")));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("races.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let pid = process.pid().to_string();
     let mut recording = Running::start(&mut firetower(["record", "-p", &pid, "-F", "4999", "--lines"]));
@@ -49,27 +50,4 @@ fn never_impossible(minor: &str) {
     }
 }
 
-#[test]
-fn python_2_7() {
-    never_impossible("2.7");
-}
-
-#[test]
-fn python_3_8() {
-    never_impossible("3.8");
-}
-
-#[test]
-fn python_3_11() {
-    never_impossible("3.11");
-}
-
-#[test]
-fn python_3_12() {
-    never_impossible("3.12");
-}
-
-#[test]
-fn python_3_13() {
-    never_impossible("3.13");
-}
+each_version!(never_impossible);

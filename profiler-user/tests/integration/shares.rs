@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::process::Command;
 
+use crate::each::{each_version, interpreter};
 use crate::folded::{self, Line};
 use crate::program::Program;
 use crate::pythons::{Process, fixture, python};
@@ -13,7 +14,7 @@ const SIGMAS: f64 = 4.0;
 
 /// The workload, running; its end tells what each function really used.
 fn workload(minor: &str) -> Process {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("shares.py")));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("shares.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     process
 }
@@ -77,30 +78,7 @@ fn exact(minor: &str) {
     assert_shares(&program, &lines, &truth(process));
 }
 
-#[test]
-fn python_2_7() {
-    exact("2.7");
-}
-
-#[test]
-fn python_3_8() {
-    exact("3.8");
-}
-
-#[test]
-fn python_3_11() {
-    exact("3.11");
-}
-
-#[test]
-fn python_3_12() {
-    exact("3.12");
-}
-
-#[test]
-fn python_3_13() {
-    exact("3.13");
-}
+each_version!(exact);
 
 #[test]
 fn by_function_there_are_no_lines() {

@@ -5,10 +5,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use firetower::model::Pid;
+use firetower::process::live::LiveProcess;
 use firetower::process::memory::{LiveMemory, Memory};
 use firetower::python::Interpreter;
+use firetower::python::code::Code;
 use firetower::python::detect::{Outcome, Recogniser};
-use firetower_ebpf::abi::{self, FINGERPRINT_BYTES, PyLayout};
+use firetower::python::objects::Objects;
 
 use crate::line_tables::unhex;
 use crate::pythons::{Process, fixture};
@@ -34,7 +36,7 @@ pub struct Target {
     pub ident: u64,
 }
 
-fn text(hex: &str) -> String {
+pub fn text(hex: &str) -> String {
     String::from_utf8(unhex(hex)).expect("UTF-8")
 }
 
@@ -77,7 +79,7 @@ impl Target {
 }
 
 /// Waits until the main thread is in read(0, …): proc_pid_syscall(5).
-fn wait_until_reading_input(pid: Pid) {
+pub fn wait_until_reading_input(pid: Pid) {
     let read = format!("{} 0x0 ", libc::SYS_read);
     let deadline = Instant::now() + Duration::from_secs(30);
     while !fs::read_to_string(format!("/proc/{pid}/syscall")).expect("the target runs").starts_with(&read) {
@@ -88,15 +90,10 @@ fn wait_until_reading_input(pid: Pid) {
 
 /// Examines a process as the agent does when it has seen no other.
 pub fn examine(pid: Pid) -> Outcome {
-    Recogniser::default().examine(pid, &LiveMemory::new(pid))
+    Recogniser::default().examine(&LiveProcess::new(pid))
 }
 
-/// The fingerprint of a code object, as the kernel side takes it.
-pub fn fingerprint(memory: &dyn Memory, layout: &PyLayout, code: u64) -> u32 {
-    let mut words = [0; FINGERPRINT_BYTES / 8];
-    for (index, word) in (0..).zip(&mut words) {
-        *word =
-            memory.read_u64(code + u64::from(layout.code_fingerprint) + 8 * index).expect("a code object");
-    }
-    abi::fingerprint(&words)
+/// The fingerprint of a code object that is there.
+pub fn fingerprint(memory: &dyn Memory, objects: &Objects, code: u64) -> u32 {
+    Code::fingerprint(memory, objects, code).expect("a code object")
 }

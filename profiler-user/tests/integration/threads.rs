@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::each::{each_version, interpreter};
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
-use crate::pythons::{Process, fixture, python};
+use crate::pythons::{Process, fixture};
 use crate::running::{Running, firetower, run};
 
 /// Standard deviations that a share may be off: one in 16 000 fails by chance.
@@ -45,7 +46,7 @@ fn of_thread<'a>(program: &Program, stack: &'a [Seen]) -> Result<&'a [Seen], Str
 }
 
 fn each_has_its_own_functions(minor: &str) {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("threads.py")));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("threads.py")));
     let mut threads: BTreeMap<u32, u32> = BTreeMap::new();
     while threads.len() < 8 {
         let line = process.line().expect("eight threads");
@@ -73,30 +74,7 @@ fn each_has_its_own_functions(minor: &str) {
     assert_eq!(seen.len(), 8, "Python {minor}: {:?} of {threads:?}", seen.keys());
 }
 
-#[test]
-fn each_has_its_own_functions_python_2_7() {
-    each_has_its_own_functions("2.7");
-}
-
-#[test]
-fn each_has_its_own_functions_python_3_8() {
-    each_has_its_own_functions("3.8");
-}
-
-#[test]
-fn each_has_its_own_functions_python_3_11() {
-    each_has_its_own_functions("3.11");
-}
-
-#[test]
-fn each_has_its_own_functions_python_3_12() {
-    each_has_its_own_functions("3.12");
-}
-
-#[test]
-fn each_has_its_own_functions_python_3_13() {
-    each_has_its_own_functions("3.13");
-}
+each_version!(each_has_its_own_functions);
 
 /// Compiles the library of `foreign.c`.
 fn compile(into: &Path) {
@@ -111,7 +89,7 @@ fn a_thread_of_c_code(minor: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let library = folder.path().join("foreign.so");
     compile(&library);
-    let mut command = Command::new(python(minor));
+    let mut command = Command::new(interpreter(minor));
     let mut process = Process::start(command.arg(fixture("foreign.py")).arg(&library));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let pid = process.pid().to_string();
@@ -159,34 +137,11 @@ fn a_thread_of_c_code(minor: &str) {
     assert!(possible.contains(&in_c_seen), "Python {minor}: {in_c_seen:.3} s in C, not in {possible:?}");
 }
 
-#[test]
-fn a_thread_of_c_code_python_2_7() {
-    a_thread_of_c_code("2.7");
-}
-
-#[test]
-fn a_thread_of_c_code_python_3_8() {
-    a_thread_of_c_code("3.8");
-}
-
-#[test]
-fn a_thread_of_c_code_python_3_11() {
-    a_thread_of_c_code("3.11");
-}
-
-#[test]
-fn a_thread_of_c_code_python_3_12() {
-    a_thread_of_c_code("3.12");
-}
-
-#[test]
-fn a_thread_of_c_code_python_3_13() {
-    a_thread_of_c_code("3.13");
-}
+each_version!(a_thread_of_c_code);
 
 /// Threads that start and end all the time have only stacks that they can have.
 fn threads_that_come_and_go(minor: &str) {
-    let mut process = Process::start(Command::new(python(minor)).arg(fixture("brief_threads.py")));
+    let mut process = Process::start(Command::new(interpreter(minor)).arg(fixture("brief_threads.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let pid = process.pid().to_string();
     let finished = run(["record", "-p", &pid, "-d", "1", "-F", "1999", "--lines", "--threads"]);
@@ -218,27 +173,4 @@ fn threads_that_come_and_go(minor: &str) {
     }
 }
 
-#[test]
-fn threads_that_come_and_go_python_2_7() {
-    threads_that_come_and_go("2.7");
-}
-
-#[test]
-fn threads_that_come_and_go_python_3_8() {
-    threads_that_come_and_go("3.8");
-}
-
-#[test]
-fn threads_that_come_and_go_python_3_11() {
-    threads_that_come_and_go("3.11");
-}
-
-#[test]
-fn threads_that_come_and_go_python_3_12() {
-    threads_that_come_and_go("3.12");
-}
-
-#[test]
-fn threads_that_come_and_go_python_3_13() {
-    threads_that_come_and_go("3.13");
-}
+each_version!(threads_that_come_and_go);

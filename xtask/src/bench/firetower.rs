@@ -1,5 +1,6 @@
 //! Runs `firetower record` and reads its closing summary. It must not know what is measured with it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,6 +46,13 @@ impl Summary {
     pub fn number(&self, pointer: &str) -> Result<f64> {
         let number = self.0.pointer(pointer).and_then(Value::as_f64);
         number.with_context(|| format!("firetower's summary has no number {pointer}: {}", self.0))
+    }
+
+    /// The numbers of an object, by name; its JSON pointer is given.
+    pub fn counts(&self, pointer: &str) -> Result<BTreeMap<String, f64>> {
+        let object = self.0.pointer(pointer).and_then(Value::as_object);
+        let object = object.with_context(|| format!("firetower's summary has no {pointer}: {}", self.0))?;
+        Ok(object.iter().filter_map(|(name, count)| Some((name.clone(), count.as_f64()?))).collect())
     }
 }
 

@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: what profiling costs, and how true it is.
 //!
-//! Three measurements, each beside something else that is measured in the same run, because only their ratio holds on
+//! Four measurements, each beside something else that is measured in the same run, because only their ratio holds on
 //! another machine:
 //!
 //! - `kernel`: nanoseconds that the eBPF sampler takes per sample, beside the eBPF program that does nothing;
 //! - `agent`: CPU time that the agent takes per sample, beside the same agent with nothing to sample;
+//! - `short`: the share of samples of processes of 50 ms that is attributed, forked beside executed;
 //! - `truth`: stacks that can't have been, and the target's slow-down, beside py-spy and Austin.
 //!
 //! How each is taken is said in its module; `BENCHMARKS.md` beside `xtask/src` keeps results. Everything is measured
@@ -17,6 +18,7 @@ mod kernel;
 mod machine;
 mod peers;
 pub mod process;
+mod short;
 mod stacks;
 pub mod table;
 mod truth;
@@ -59,6 +61,8 @@ enum What {
     Agent,
     /// Impossible stacks and slow-down, beside other profilers
     Truth,
+    /// Which share of the samples of processes of 50 ms is attributed
+    Short,
     /// All of them
     All,
 }
@@ -78,15 +82,14 @@ struct Bench {
 impl Bench {
     /// The interpreters to measure, by minor version; the order is that of the versions.
     fn pythons(&self) -> Result<Vec<(&'static str, PathBuf)>> {
-        let pyenv = pythons::pyenv_root()?;
         let find = |version: &'static str| {
-            let python = pythons::find(&pyenv, version);
+            let python = pythons::find_release(version)?;
             let python = python.with_context(|| {
                 format!("there is no Python {version}: `cargo xtask pythons --install` builds it")
             });
             Ok((version, python?))
         };
-        pythons::WANTED.iter().map(|(version, _)| find(version)).collect()
+        pythons::releases().map(find).collect()
     }
 
     /// A program of the benchmark's own, to be run by Python.
@@ -130,6 +133,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if wanted(What::Truth) {
         tables.push(truth::measure(&bench)?);
+    }
+    if wanted(What::Short) {
+        tables.push(short::measure(&bench)?);
     }
     if args.json {
         let tables: serde_json::Map<_, _> =

@@ -147,18 +147,17 @@ pub fn check(root: &Path) -> Result<()> {
 
 /// These Pythons of the machine, or all that `cargo xtask pythons` knows. The one place that knows how it is asked.
 fn interpreters(root: &Path, names: &[String]) -> Result<Vec<Interpreter>> {
-    let known = || pythons::WANTED.iter().map(|(name, _)| *name);
-    if let Some(name) = names.iter().find(|name| known().all(|known| known != name.as_str())) {
-        bail!("no Python `{name}` among {}", known().collect::<Vec<_>>().join(", "));
+    let mut present = pythons::present()?;
+    if let Some(name) = names.iter().find(|name| present.iter().all(|(known, _)| known.name != name.as_str()))
+    {
+        let known: Vec<&str> = present.iter().map(|(known, _)| known.name).collect();
+        bail!("no Python `{name}` among {}", known.join(", "));
     }
-    let pyenv = pythons::pyenv_root()?;
-    let find = |name: &str| {
-        let path = pythons::find(&pyenv, name);
-        let path =
-            path.with_context(|| format!("there is no Python {name}: `cargo xtask pythons` says why"))?;
-        Interpreter::ask(root, name, "shared", path)
-    };
-    known().filter(|known| names.is_empty() || names.iter().any(|name| name == known)).map(find).collect()
+    present.retain(|(known, _)| names.is_empty() || names.iter().any(|name| name == known.name));
+    present
+        .into_iter()
+        .map(|(known, path)| Interpreter::ask(root, known.name, known.kind.label(), path))
+        .collect()
 }
 
 impl Interpreter {

@@ -45,7 +45,8 @@ fn put_interpreter(interpreter: &Path, guest: &Path) -> Result<()> {
     put(interpreter, guest, interpreter)?;
     put_libraries(interpreter, guest)?;
     let mut ask = workspace::command(guest, interpreter, &["-S", "-E", "-c", NEEDED]);
-    for file in workspace::output(&mut ask)?.lines().map(Path::new) {
+    // In the guest's locale, whose encoding takes a module of its own.
+    for file in workspace::output(ask.env("LC_ALL", "C"))?.lines().map(Path::new) {
         put(file, guest, file)?;
     }
     Ok(())

@@ -18,6 +18,8 @@ pub struct Verdict {
 /// It worked, in a few words; or what was said instead.
 type Outcome = Result<String, String>;
 
+/// How often `guest/busy.py` is in `middle`: with the other frames about as deep as Python's default limit allows.
+const DEPTH: usize = 980;
 /// How much of a guest's last words is shown.
 const LAST_LINES: usize = 15;
 
@@ -124,7 +126,7 @@ fn last_lines(said: &str) -> String {
 /// Holds that most samples show the stack of `guest/busy.py` and nothing else. The others may show the kernel's frames
 /// upon it, as of timer interrupts.
 fn judge(folded: &str) -> Outcome {
-    let frames = [vec!["<module>", "outer"], vec!["middle"; 30], vec!["leaf"]].concat();
+    let frames = [vec!["<module>", "outer"], vec!["middle"; DEPTH], vec!["leaf"]].concat();
     let expected = frames.iter().map(|name| format!("{name} (/busy.py)")).collect::<Vec<_>>().join(";");
     let (mut exact, mut all) = (0, 0);
     for line in folded.lines() {
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_guest_that_shows_the_stack_and_comes_to_its_end_works() {
-        let folded = format!("{} 90\n{};tick_[k] 10\n", stack(30), stack(30));
+        let folded = format!("{} 90\n{};tick_[k] 10\n", stack(DEPTH), stack(DEPTH));
         let verdict = Verdict::of("5.10", &said(&folded, "@@end\n"), 1);
         assert!(verdict.works(), "{verdict}");
         let line = "5.10     5.10.0-46                      yes\n";
@@ -172,7 +174,7 @@ mod tests {
 
     #[test]
     fn another_stack_fails_with_all_that_was_said() {
-        for folded in [format!("{} 90\n", stack(29)), String::new(), "garbage\n".into()] {
+        for folded in [format!("{} 90\n", stack(DEPTH - 1)), String::new(), "garbage\n".into()] {
             let verdict = Verdict::of("6.1", &said(&folded, "@@end\n"), 1);
             assert!(!verdict.works(), "{verdict}");
             assert!(verdict.to_string().contains("280 samples"), "{verdict}");

@@ -15,7 +15,7 @@ pub fn seen() -> Result<Vec<PythonSeen>, String> {
     let mut table = Table::default();
     let mut seen = Vec::new();
     for pid in pids {
-        if let Some(process) = table.examine(pid, 0)
+        if let Some(process) = table.examine(pid, 0, false)
             && let Some((version, state)) = state(process)
         {
             seen.push(PythonSeen { pid: pid.0, command: process.command.to_string(), version, state });

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::agent::processes::State;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Failure;
+use crate::cli::process;
 use crate::model::{Pid, Reason};
 use crate::process::identity;
 
@@ -29,22 +30,11 @@ impl Targets {
         let mut targets = Targets { all: Vec::new() };
         for &pid in pids {
             let pid = Pid(pid);
-            if let Some(process) = identity::process_of_thread(pid) {
-                return Err(Failure::new(
-                    Exit::ThreadNotProcess,
-                    format!("{pid} is a thread of process {process}"),
-                )
-                .hint(format!(
+            process::check(pid, |process| {
+                format!(
                     "profile the process, with its threads apart: firetower record -p {process} --threads"
-                )));
-            }
-            if identity::started(pid).is_none() {
-                return Err(Failure::new(
-                    Exit::NoSuchProcess,
-                    format!("there is no process {pid}, or it has exited"),
                 )
-                .hint("list what runs with: pgrep -a python"));
-            }
+            })?;
             if targets.pids().all(|known| known != pid) {
                 targets.add(pid);
             }

@@ -3,9 +3,11 @@
 //! It must not know versions, objects or processes: bytes in, lines out. One codec per format, named as CPython
 //! names it; each is an iterator over [`Range`]s that ends on any input, at the latest with the table.
 
+mod linetable;
 mod lnotab;
 mod locations;
 
+pub use linetable::Linetable;
 pub use lnotab::Lnotab;
 pub use locations::Locations;
 
@@ -29,6 +31,8 @@ pub enum Format {
     LnotabUnsigned,
     /// `co_lnotab` whose line deltas are signed (3.6 to 3.9).
     LnotabSigned,
+    /// `co_linetable` as PEP 626 has it (3.10).
+    Linetable,
     /// `co_linetable` as PEP 657 has it (from 3.11).
     Locations,
 }
@@ -50,6 +54,7 @@ impl LineTable {
         match self.format {
             Format::LnotabUnsigned => Box::new(Lnotab::unsigned(&self.bytes, self.first_line)),
             Format::LnotabSigned => Box::new(Lnotab::signed(&self.bytes, self.first_line)),
+            Format::Linetable => Box::new(Linetable::new(&self.bytes, self.first_line)),
             Format::Locations => Box::new(Locations::new(&self.bytes, self.first_line)),
         }
     }

@@ -1,4 +1,4 @@
-# What firetower must see in the guest: `leaf`, 30 deep in `middle`, as xtask/src/vm/verdict.rs says. Runs on Python 2.7 too.
+# What firetower must see in the guest: `leaf`, 980 deep in `middle`, as xtask/src/vm/verdict.rs says. Runs on Python 2.7 too.
 import sys
 
 
@@ -16,7 +16,7 @@ def middle(depth):
 
 
 def outer():
-    middle(30)
+    middle(980)
 
 
 outer()

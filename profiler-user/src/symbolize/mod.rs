@@ -3,6 +3,8 @@
 //! A code object is read from its process once, and known by its address and fingerprint from then on. What can't be
 //! named becomes a frame that says why; the first such reason is the reason of the whole stack.
 
+mod codes;
+
 use std::sync::Arc;
 
 use firetower_ebpf::abi::RawFrame;
@@ -12,15 +14,11 @@ use crate::capture::StackDefinition;
 use crate::merge;
 use crate::model::{Frame, FrameKind, Pid, Reason};
 use crate::native::kallsyms::Kallsyms;
-use crate::process::memory::LiveMemory;
+use crate::process::memory::Memory;
 use crate::python::Interpreter;
 use crate::python::code::Code;
 
-/// Code objects that are remembered of one process; a process that makes more is read anew.
-const MAX_CODES: usize = 65_536;
-
-/// Address and fingerprint of a code object.
-type CodeKey = (u64, u32);
+use codes::Codes;
 
 /// A stack in names.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ pub struct Symbolized {
 #[derive(Debug)]
 pub struct Symbolizer {
     kernel: Kallsyms,
-    codes: FxHashMap<Pid, FxHashMap<CodeKey, Arc<Code>>>,
+    codes: FxHashMap<Pid, Codes>,
     failures: FxHashMap<Reason, u64>,
 }
 
@@ -46,13 +44,19 @@ impl Symbolizer {
     }
 
     /// Names every frame of a stack of this process, reading code objects that were not seen before from its memory.
-    pub fn symbolize(&mut self, pid: Pid, interpreter: &Interpreter, stack: &StackDefinition) -> Symbolized {
+    pub fn symbolize(
+        &mut self,
+        pid: Pid,
+        memory: &dyn Memory,
+        interpreter: &Interpreter,
+        stack: &StackDefinition,
+    ) -> Symbolized {
         let mut reason = None;
         let python = stack
             .python
             .iter()
             .filter_map(|raw| {
-                self.python_frame(pid, interpreter, raw).unwrap_or_else(|why| {
+                self.python_frame(pid, memory, interpreter, raw).unwrap_or_else(|why| {
                     reason.get_or_insert(why);
                     *self.failures.entry(why).or_default() += 1;
                     Some(Frame::unknown(why))
@@ -66,6 +70,15 @@ impl Symbolizer {
             .map(|(depth, &address)| self.kernel_frame(depth, address))
             .collect();
         Symbolized { frames: merge::merge(stack.truncated, python, kernel), reason }
+    }
+
+    /// A child process starts with its parent's memory, and so with the code objects that are known of the parent; what
+    /// either makes later is its own.
+    pub fn inherit(&mut self, child: Pid, parent: Pid) {
+        if let Some(codes) = self.codes.get_mut(&parent) {
+            let inherited = codes.fork();
+            self.codes.insert(child, inherited);
+        }
     }
 
     /// Drops what is known of a process that has ended, or runs another program now.
@@ -82,6 +95,7 @@ impl Symbolizer {
     fn python_frame(
         &mut self,
         pid: Pid,
+        memory: &dyn Memory,
         interpreter: &Interpreter,
         raw: &RawFrame,
     ) -> Result<Option<Frame>, Reason> {
@@ -90,16 +104,14 @@ impl Symbolizer {
         let code = match codes.get(&key) {
             Some(code) => code,
             None => {
-                let code =
-                    Code::read(&LiveMemory::new(pid), &interpreter.objects, raw.code(), raw.fingerprint)
-                        .map_err(|error| {
-                            tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());
-                            error.reason()
-                        })?;
-                if codes.len() >= MAX_CODES {
-                    codes.clear();
-                }
-                codes.entry(key).or_insert(Arc::new(code))
+                let code = Code::read(memory, &interpreter.objects, raw.code(), raw.fingerprint)
+                    .map(Arc::new)
+                    .map_err(|error| {
+                        tracing::debug!(%pid, "code object at {:#x}: {error}", raw.code());
+                        error.reason()
+                    })?;
+                codes.insert(key, code.clone());
+                code
             }
         };
         if code.is_shim {
