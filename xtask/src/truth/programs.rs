@@ -4,9 +4,10 @@
 //! The witness's own programs are in `workloads/`; the benchmarks are those of pyperformance as it is published, run by its
 //! own runner, and the web application is Flask. What can't be had for a Python, or does not run on it, has a reason.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
 
@@ -196,11 +197,18 @@ fn install(python: &Interpreter, wanted: &[&str], cache: &Path) -> Result<Result
         // Left half-done by a run that was ended.
         fs::remove_dir_all(&folder).with_context(|| format!("can't delete {}", folder.display()))?;
     }
-    let mut pip = Command::new(&python.path);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"])
-        .arg(&folder)
-        .args(wanted);
-    let output = pip.output().with_context(|| format!("can't run {}", python.path.display()))?;
+    // A Python without pip has it from whichever Python 3 is the machine's own.
+    let own = ["-m", "pip"].map(OsStr::new);
+    let others = ["-m", "pip", "--python"].map(OsStr::new);
+    let has_own = pip(&python.path, &own, &["--version"])?.status.success();
+    let options = ["install", "--quiet", "--disable-pip-version-check", "--target"].map(OsStr::new);
+    let arguments: Vec<&OsStr> =
+        options.into_iter().chain([folder.as_os_str()]).chain(wanted.iter().map(OsStr::new)).collect();
+    let output = if has_own {
+        pip(&python.path, &own, &arguments)?
+    } else {
+        pip(Path::new("python3"), &[&others[..], &[python.path.as_os_str()]].concat(), &arguments)?
+    };
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         let error =
@@ -210,6 +218,12 @@ fn install(python: &Interpreter, wanted: &[&str], cache: &Path) -> Result<Result
     }
     fs::write(&done, wanted.join("\n")).with_context(|| format!("can't write {}", done.display()))?;
     Ok(Ok(folder))
+}
+
+/// Runs a Python's pip to its end.
+fn pip(python: &Path, pip: &[&OsStr], arguments: &[impl AsRef<OsStr>]) -> Result<Output> {
+    let output = Command::new(python).args(pip).args(arguments).output();
+    output.with_context(|| format!("can't run {}", python.display()))
 }
 
 #[cfg(test)]

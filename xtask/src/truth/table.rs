@@ -98,7 +98,7 @@ impl Results {
             let names = [&row.python, &row.build, &row.workload].map(|name| Cell::text(name.as_str()));
             let cells = match &row.outcome {
                 Ok(Outcome::Compared(compared)) => cells(&compared.counts, Some(compared.stacks)),
-                Ok(Outcome::NotRun(reason)) => said(&format!("not run: {reason}")),
+                Ok(Outcome::NotRun(reason)) => said(&format!("not run: {}", without_folders(reason))),
                 Err(error) => {
                     said(&format!("FAILED: {}", error.to_string().lines().next().unwrap_or_default()))
                 }
@@ -191,6 +191,12 @@ fn reasons(counts: &Counts) -> String {
         (true, false) => format!("of all: {}", list(&counts.unattributed)),
         _ => format!("in holds: {}; of all: {}", list(&counts.unknown), list(&counts.unattributed)),
     }
+}
+
+/// Words that are paths without their folders, which are others on each machine.
+fn without_folders(text: &str) -> String {
+    let name = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    text.split(' ').map(name).collect::<Vec<_>>().join(" ")
 }
 
 /// The first line of a message and its last ones: a program may have said a lot before it failed.

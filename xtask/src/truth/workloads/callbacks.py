@@ -3,7 +3,6 @@
 Runs on Python 2.7 and 3.
 """
 
-import ctypes
 import functools
 import gc
 import json
@@ -14,7 +13,7 @@ import sys
 import tempfile
 import weakref
 
-from witness import note, running
+from witness import ctypes, note, running
 
 
 class Thing(object):
@@ -178,6 +177,8 @@ def importing():
         shutil.rmtree(folder)
 
 
+GROUPS = [sorting, mapping, substitution, finalisers, special_methods, importing] + ([native] if ctypes else [])
+
 while running():
-    for group in (sorting, mapping, substitution, finalisers, special_methods, native, importing):
+    for group in GROUPS:
         group()

@@ -37,7 +37,7 @@ class Managed:
 
     def __await__(self):
         note()
-        yield from asyncio.sleep(0).__await__()
+        yield
         note()
 
 

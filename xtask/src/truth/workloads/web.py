@@ -2,9 +2,7 @@
 it. To be interrupted by the timer. Runs on Python 2.7 and 3.
 """
 
-import ctypes
 import os
-import signal
 import socket
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -12,7 +10,6 @@ from flask import Flask, jsonify, render_template_string, request
 
 TEMPLATE = """{% macro row(item) %}<tr><td>{{ item.name|upper }}</td><td>{{ item.price * 2 }}</td></tr>{% endmacro %}
 <table>{% for item in items %}{{ row(item) }}{% endfor %}</table>"""
-PR_SET_PDEATHSIG = 1
 
 app = Flask("truth")
 
@@ -39,8 +36,7 @@ class Quiet(WSGIRequestHandler):
 
 
 def client(port):
-    """Asks, one question after the other, until nobody answers, or its parent ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Asks, one question after the other, until nobody answers."""
     paths = [b"/", b"/sum?numbers=3,1,2"]
     while True:
         for path in paths:

@@ -9,7 +9,6 @@ Notes are lines of JSON in the file given to `open_notes`. Runs on Python 2.7 an
 """
 
 import codecs
-import ctypes
 import functools
 import gc
 import os
@@ -20,32 +19,34 @@ import threading
 import time
 import zlib
 
+try:
+    import ctypes
+except ImportError:  # Not every new Python has it, and only old ones need it.
+    ctypes = None
+
 HOLD = 0.003  # seconds, about
-LIBC = ctypes.CDLL(None)
+LIBC = ctypes and ctypes.CDLL(None)
 CLOCK_MONOTONIC = 1
 SYS_GETTID = 186  # x86-64
 
 
 class State(object):
     notes = None  # file descriptor
-    end = None  # of the program, by `now`
+    seconds = None  # that the program has
+    end = None  # of those, by `now`
     timer = False
     burns = ()
 
 
 # The clock and the thread, as the kernel has them.
 
-class Timespec(ctypes.Structure):
-    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
-
-
 def stopwatch():
     """A C function without arguments that tells the time, and one that gives its answer in nanoseconds."""
     if hasattr(time, "monotonic_ns"):
         return time.monotonic_ns, lambda answer: answer
-    timespec = Timespec()
-    read = functools.partial(LIBC.clock_gettime, CLOCK_MONOTONIC, ctypes.byref(timespec))
-    return read, lambda answer: timespec.seconds * 1000000000 + timespec.nanoseconds
+    timespec = (ctypes.c_long * 2)()
+    read = functools.partial(LIBC.clock_gettime, CLOCK_MONOTONIC, timespec)
+    return read, lambda answer: timespec[0] * 1000000000 + timespec[1]
 
 
 def now():
@@ -158,15 +159,17 @@ def note():
 # The program's life.
 
 def open_notes(path, seconds):
-    """Notes go to this file, and `running` says no after so many seconds."""
+    """Notes go to this file, and `running` says no after so many seconds, which begin when it is first asked."""
     State.notes = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     State.burns = burns(HOLD)
     # Python imports codecs when it first needs them: not in a signal handler, which may be in the middle of an import.
     text(u""), text(b"")
-    State.end = now() + seconds
+    State.seconds = seconds
 
 
 def running():
+    if State.end is None:
+        State.end = now() + State.seconds
     return now() < State.end
 
 
