@@ -216,10 +216,10 @@ fn nameless(elf: &Elf<'_, impl ReadCacheOps>, name: &str) -> FileKind {
 
 /// The parts of a file that hold its strings. One that is larger than any interpreter's is not looked through.
 fn constants<'data>(elf: &Elf<'data, impl ReadCacheOps>) -> impl Iterator<Item = &'data [u8]> {
-    let constant = |segment: &&Segment| {
-        !segment.executable && !segment.writable && segment.file_size <= embedded::MAX_CONSTANTS
-    };
-    elf.segments().iter().filter(constant).filter_map(|part| elf.bytes_at(part.address, part.file_size))
+    // Also what can be written: 2.7 has the folder of its library there.
+    let holds_strings =
+        |segment: &&Segment| !segment.executable && segment.file_size <= embedded::MAX_CONSTANTS;
+    elf.segments().iter().filter(holds_strings).filter_map(|part| elf.bytes_at(part.address, part.file_size))
 }
 
 /// `2.7, 3.8, 3.11`

@@ -10,7 +10,7 @@ use firetower::process::identity;
 use serde_json::json;
 
 use crate::program::Program;
-use crate::pythons::{Process, fixture, python, supported};
+use crate::pythons::{Process, fixture, python, shared};
 use crate::recording::{CPU, assert_exact, of_process, record, record_while_busy, start};
 use crate::running::{FIRETOWER, firetower};
 
@@ -76,7 +76,7 @@ fn a_root_and_process_ids_of_its_own() {
         command.arg(format!("python{minor}")).arg(fixtures());
         Inside::start("chroot", &minor, &mut command)
     };
-    let inside: Vec<Inside> = supported().map(start).collect();
+    let inside: Vec<Inside> = shared().map(start).collect();
     let pids: Vec<Pid> = inside.iter().map(|inside| inside.pid).collect();
     assert_all(&inside, &record(&pids, &[]));
     inside.into_iter().for_each(Inside::end);
@@ -128,7 +128,7 @@ const RUNC: &[&str] = &["runc"];
 #[test]
 fn containers_by_their_ids_out_here() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut inside: Vec<Inside> = supported().map(|minor| container(&minor, CRUN, folder.path())).collect();
+    let mut inside: Vec<Inside> = shared().map(|minor| container(&minor, CRUN, folder.path())).collect();
     inside.push(container("3.12", RUNC, folder.path()));
     let pids: Vec<Pid> = inside.iter().map(|inside| inside.pid).collect();
     assert_all(&inside, &record(&pids, &[]));

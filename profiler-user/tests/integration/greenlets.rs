@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::program::{Program, Seen};
 use crate::pypi::packages;
-use crate::pythons::{Process, fixture, python, supported};
+use crate::pythons::{Process, fixture, python, shared};
 use crate::recording::{assert_each, of_process, record_often, start};
 
 /// As many as `greenlets.py` has.
@@ -29,7 +29,7 @@ fn number(stack: &[Seen]) -> Option<u32> {
 /// none, and its path is one that a greenlet has.
 fn assert_own_stacks(arguments: &[&str]) {
     let processes: Vec<(String, Process)> =
-        supported().map(|minor| (minor.clone(), workload(&minor, arguments))).collect();
+        shared().map(|minor| (minor.clone(), workload(&minor, arguments))).collect();
     let pids: Vec<_> = processes.iter().map(|(_, process)| process.pid()).collect();
     let lines = record_often(&pids, "3999", &[]);
     let squares: BTreeSet<u32> = (0..COUNT).map(|number| number * number).collect();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::folded;
 use crate::program::Program;
-use crate::pythons::{Process, fixture, python, supported};
+use crate::pythons::{Process, fixture, python, shared};
 use crate::recording::{CPU, assert_each, assert_exact, of_process, record, record_while_busy, start};
 use crate::running::{Finished, firetower};
 
@@ -78,7 +78,7 @@ fn run_inside(minor: &str, program: &Path, script: &str) -> Process {
 #[test]
 fn programs_with_python_inside() {
     let (folder, mut processes) = (tempfile::tempdir().expect("a folder"), Vec::new());
-    for minor in supported() {
+    for minor in shared() {
         for linked in [Linked::Shared, Linked::Exported, Linked::Hidden] {
             // An executable of 2.7 that hides its Python aborts when an extension module brings another one.
             if minor == "2.7" && linked == Linked::Hidden {
@@ -109,7 +109,7 @@ fn programs_with_python_inside() {
 #[test]
 fn a_string_that_a_program_runs() {
     let (folder, mut processes) = (tempfile::tempdir().expect("a folder"), Vec::new());
-    for minor in supported() {
+    for minor in shared() {
         let program = folder.path().join(format!("string{minor}"));
         build(&minor, Linked::Shared, "-DRUN_STRING", &program);
         processes.push((run_inside(&minor, &program, "embedded.py"), minor));

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use crate::folded;
 use crate::program::Program;
-use crate::pythons::{Process, fixture, python, supported, with_own_library};
+use crate::pythons::{Process, fixture, python, shared, with_own_library};
 use crate::recording::{assert_exact, of_process, record, start, start_recording};
 use crate::running::{Running, firetower};
 use crate::service::Service;
@@ -46,7 +46,7 @@ fn environments(minor: &str, folder: &Path) -> Vec<(&'static str, Command)> {
 #[test]
 fn virtual_environments_links_and_copies_under_any_name() {
     let (folder, mut processes) = (tempfile::tempdir().expect("a folder"), Vec::new());
-    for minor in supported() {
+    for minor in shared() {
         let folder = folder.path().join(&minor);
         fs::create_dir(&folder).expect("a folder of our own");
         let (link, copy) = (folder.join("a link"), folder.join("worker"));
@@ -72,7 +72,7 @@ fn replace(file: &Path) {
 fn files_that_were_deleted_or_replaced_before() {
     let (folder, mut processes) = (tempfile::tempdir().expect("a folder"), Vec::new());
     let script = fixture("shares.py");
-    for minor in supported() {
+    for minor in shared() {
         let [deleted, replaced, executable] = ["deleted", "replaced", "executable"].map(|name| {
             let folder = folder.path().join(format!("{minor} {name}"));
             fs::create_dir(&folder).expect("a folder of our own");
@@ -113,7 +113,7 @@ fn a_library_that_is_replaced_while_it_is_recorded() {
 
 #[test]
 fn a_program_whose_first_act_is_to_delete_its_library() {
-    for minor in supported() {
+    for minor in shared() {
         let folder = tempfile::tempdir().expect("a folder");
         let (with_library, library) = with_own_library(&minor, folder.path());
         let mut command = firetower(["record", "--lines", "-F", "999", "--"]);

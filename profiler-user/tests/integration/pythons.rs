@@ -20,6 +20,12 @@ pub fn supported() -> impl Iterator<Item = String> {
     RELEASES.iter().map(|release| format!("{}.{}", release.major, release.minor))
 }
 
+/// Those of them that are built by pyenv: with a shared libpython, headers and pip.
+pub fn shared() -> impl Iterator<Item = String> {
+    let of_pyenv = |known: &&Interpreter| matches!(known.origin, table::Origin::Pyenv { .. });
+    INTERPRETERS.iter().filter(of_pyenv).map(|known| known.version.to_owned())
+}
+
 /// The release build of this minor version: the newest `X.Y.*/bin/pythonX.Y` or `X.Y/bin/pythonX.Y` in
 /// `$FIRETOWER_PYTHONS` (`${XDG_CACHE_HOME:-~/.cache}/firetower/pythons` if that is not set), else in
 /// `${PYENV_ROOT:-~/.pyenv}/versions`. Panics if there is none: a test that is skipped tells nothing.
@@ -96,10 +102,12 @@ fn newest(directory: &Path, minor: &str) -> Option<PathBuf> {
 /// Copies an interpreter's library to where the loader finds it first, so that it can be changed.
 pub fn with_own_library(minor: &str, directory: &Path) -> (Command, PathBuf) {
     let python = python(minor);
-    let name = format!("libpython{minor}.so.1.0");
-    let library = directory.join(&name);
     let lib = python.parent().and_then(Path::parent).expect("bin/python").join("lib");
-    fs::copy(lib.join(&name), &library).expect("a shared build of Python");
+    // With the flags of its ABI up to 3.7: `libpython3.6m.so.1.0`.
+    let names = ["", "m"].map(|flags| format!("libpython{minor}{flags}.so.1.0"));
+    let name = names.iter().find(|name| lib.join(name).exists()).expect("a shared build of Python");
+    let library = directory.join(name);
+    fs::copy(lib.join(name), &library).expect("it can be copied");
     fs::set_permissions(&library, fs::Permissions::from_mode(0o755)).expect("a file of our own");
     let mut command = Command::new(python);
     command.env("LD_LIBRARY_PATH", directory);
