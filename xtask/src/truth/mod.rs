@@ -125,7 +125,8 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn check(root: &Path) -> Result<()> {
     let budget = match std::env::var(BUDGET_VARIABLE) {
         Ok(seconds) => {
-            Duration::from_secs_f64(seconds.parse().with_context(|| format!("{BUDGET_VARIABLE}={seconds}"))?)
+            let number = seconds.parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok());
+            number.with_context(|| format!("{BUDGET_VARIABLE}={seconds} is no number of seconds"))?
         }
         Err(_) => BUDGET,
     };
