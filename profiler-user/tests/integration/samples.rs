@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture, python};
-use crate::running::{Running, firetower, wait_for};
+use crate::running::{Finished, Running, cpu_time, firetower, wait_for};
 
 fn start(minor: &str, name: &str, arguments: &[&str]) -> Process {
     let mut process = Process::start(Command::new(python(minor)).arg(fixture(name)).args(arguments));
@@ -24,6 +24,17 @@ fn now(clock: ClockId) -> u64 {
 
 fn number(of: &Value) -> u64 {
     of.as_u64().unwrap_or_else(|| panic!("{of} is no number"))
+}
+
+/// Records into `x.jsonl` of `folder` until the process has used a second of CPU: about 500 samples.
+fn record(process: &Process, options: &[&str], folder: &Path) -> Finished {
+    let pid = process.pid().to_string();
+    let words = ["record", "-p", &pid, "-F", "499", "-o", "x.jsonl"];
+    let mut command = firetower(words.iter().chain(options).copied());
+    let mut recording = Running::start(command.current_dir(folder));
+    recording.wait_until_it_has_seen(process.pid(), Duration::from_secs(1));
+    recording.signal(Signal::SIGINT);
+    recording.finish()
 }
 
 /// Every line of a file, each of which must be whole.
@@ -53,10 +64,9 @@ fn python_frames(sample: &Value) -> Vec<Seen> {
 #[test]
 fn each_sample_is_a_line_with_its_time_and_exact_stack() {
     let (folder, process) = (tempfile::tempdir().expect("a folder"), start("3.12", "shares.py", &[]));
-    let (pid, file) = (process.pid().to_string(), folder.path().join("x.jsonl"));
+    let file = folder.path().join("x.jsonl");
     let before = (now(ClockId::CLOCK_MONOTONIC), now(ClockId::CLOCK_REALTIME));
-    let words = ["record", "-p", &pid, "-d", "2", "-F", "499", "--json", "-o", "x.jsonl"];
-    let finished = Running::start(firetower(words).current_dir(folder.path())).finish();
+    let finished = record(&process, &["--json"], folder.path());
     let after = (now(ClockId::CLOCK_MONOTONIC), now(ClockId::CLOCK_REALTIME));
     assert_eq!((finished.code, finished.stdout.as_str()), (0, ""), "{}", finished.stderr);
 
@@ -100,13 +110,15 @@ fn a_cut_stack_is_marked_and_has_what_was_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     // Deeper than any stack that is kept, and less than Python's own limit.
     let process = start("3.12", "depth.py", &["950"]);
-    let pid = process.pid().to_string();
-    let words = ["record", "-p", &pid, "-d", "1", "-F", "499", "-o", "x.jsonl"];
-    let finished = Running::start(firetower(words).current_dir(folder.path())).finish();
+    let ready = cpu_time(process.pid());
+    // It says that it is ready before it goes down.
+    let down = ready + Duration::from_millis(100);
+    wait_for("the recursion", || (cpu_time(process.pid()) >= down).then_some(()));
+    let finished = record(&process, &[], folder.path());
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let (kept, program) = (firetower_ebpf::abi::MAX_PYTHON_FRAMES, Program::of("depth.py", "3.12"));
     let samples = samples(&folder.path().join("x.jsonl"));
-    assert!(samples.len() > 100, "{}", finished.stderr);
+    assert!(samples.len() > 300, "{}", finished.stderr);
     for sample in samples.iter().filter(|sample| sample["reason"].is_null()) {
         let frames = python_frames(sample);
         assert_eq!((&sample["truncated"], frames.len()), (&(kept < 953).into(), kept.min(953)), "{sample}");

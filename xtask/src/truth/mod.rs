@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::{pythons, workspace};
 use programs::{CORE, WORKLOADS, Workload};
@@ -78,12 +79,11 @@ pub struct Interpreter {
 }
 
 /// What every run needs to know.
-#[derive(Clone)]
 struct Truth {
     /// The witness and its programs.
     sources: PathBuf,
-    /// For everything that a run writes.
-    folder: PathBuf,
+    /// For everything that a run writes: nobody else's, and gone with this.
+    folder: TempDir,
     /// Packages.
     cache: PathBuf,
     /// The release build.
@@ -125,7 +125,8 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn check(root: &Path) -> Result<()> {
     let budget = match std::env::var(BUDGET_VARIABLE) {
         Ok(seconds) => {
-            Duration::from_secs_f64(seconds.parse().with_context(|| format!("{BUDGET_VARIABLE}={seconds}"))?)
+            let number = seconds.parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok());
+            number.with_context(|| format!("{BUDGET_VARIABLE}={seconds} is no number of seconds"))?
         }
         Err(_) => BUDGET,
     };
@@ -192,6 +193,7 @@ impl Truth {
         fs::create_dir_all(&cache).with_context(|| format!("can't make {}", cache.display()))?;
         let (sources, firetower) =
             (root.join("xtask/src/truth/workloads"), root.join("target/release/firetower"));
+        let folder = tempfile::Builder::new().prefix("run-").tempdir_in(&folder)?;
         Ok(Truth { sources, folder, cache, firetower, seconds })
     }
 }

@@ -39,7 +39,7 @@ pub fn run(truth: &Truth, python: &Interpreter, workload: &Workload) -> Result<O
         Ok(ready) => ready,
         Err(NotRun(reason)) => return Ok(Outcome::NotRun(reason)),
     };
-    let files = Files::new(&truth.folder)?;
+    let files = Files::new(truth.folder.path())?;
     let mut command = Command::new(&truth.firetower);
     command.args(["record", "--json", "--subprocesses", "--frequency", FREQUENCY, "--output"]);
     command.arg(&files.samples).arg("--").arg(&python.path);

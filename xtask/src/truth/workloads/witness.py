@@ -11,13 +11,13 @@ Notes are lines of JSON in the file given to `open_notes`. Runs on Python 2.7 an
 import codecs
 import functools
 import gc
+import hashlib
 import os
 import random
 import signal
 import sys
 import threading
 import time
-import zlib
 
 try:
     import ctypes
@@ -65,7 +65,7 @@ def burns(seconds):
     numbers = range if sys.version_info[0] > 2 else xrange  # noqa: F821
     kinds = [
         (sum, lambda size: numbers(size)),
-        (zlib.crc32, lambda size: b"\0" * size),
+        (hashlib.sha256, lambda size: b"\0" * size),
         (os.urandom, lambda size: size),
     ]
     return [(burn, argument(size_for(burn, argument, seconds))) for burn, argument in kinds]
