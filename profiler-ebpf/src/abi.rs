@@ -493,13 +493,16 @@ pub mod counter {
     pub const COUNT: u32 = 64;
 }
 
-/// Value of the map `TARGETS`, key tgid. Written by the agent; the kernel side adds the
-/// children of a process to be followed, and deletes at exit.
+/// Value of the map `TARGETS`, key tgid. Written by the agent; the kernel side adds the children of a process to be
+/// followed, takes `FROM_EXEC` away at an exec, and deletes at exit.
 pub mod target {
     /// This process.
     pub const SELF: u32 = 0;
     /// This process and every process that it starts.
     pub const FOLLOW: u32 = 1;
+    /// Added to one of these: only from its next exec on, since until then it is no more than what starts the program
+    /// that is meant.
+    pub const FROM_EXEC: u32 = 2;
 }
 
 /// Folds `word` into `hash`: two multiply-rotate lanes that share no constant, so that a collision needs both.

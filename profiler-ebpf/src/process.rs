@@ -123,6 +123,10 @@ pub fn fork(parent: u64, child: u64) {
 pub fn exec() {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     let known = PROCESSES.remove(&tgid).is_ok();
+    if let Some(kind) = TARGETS.get_ptr_mut(&tgid) {
+        // SAFETY: a live map value, of the process that is running here.
+        unsafe { *kind &= !target::FROM_EXEC };
+    }
     if settings().only_targets != 0 && TARGETS.get_ptr(&tgid).is_none() {
         return;
     }

@@ -13,7 +13,7 @@ use aya_ebpf::{
 use firetower_ebpf::{
     abi::{
         self, MAX_KERNEL_FRAMES, MAX_PYTHON_FRAMES, RawFrame, SampleEvent, StackEvent, StackHash, ThreadKey,
-        counter, event,
+        counter, event, target,
     },
     reason::Reason,
 };
@@ -34,7 +34,7 @@ pub fn sample(ctx: &PerfEventContext) {
     if tgid == 0 {
         return not_submitted(Reason::Idle);
     }
-    if settings().only_targets != 0 && TARGETS.get_ptr(&tgid).is_none() {
+    if settings().only_targets != 0 && !is_target(tgid) {
         return not_submitted(Reason::NotTarget);
     }
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return not_submitted(Reason::KernelSideFailed) };
@@ -66,6 +66,13 @@ pub fn sample(ctx: &PerfEventContext) {
         Err(reason) => sample.reason = reason as u32,
     }
     submit(scratch, length, sample);
+}
+
+/// Whether this process is to be watched by now.
+#[inline(always)]
+fn is_target(tgid: u32) -> bool {
+    // SAFETY: preallocated map: the value stays valid memory.
+    unsafe { TARGETS.get(&tgid) }.is_some_and(|kind| *kind < target::FROM_EXEC)
 }
 
 /// Leaves the hash of the running thread's stack in `sample`, and its frames in scratch memory.

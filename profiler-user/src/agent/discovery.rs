@@ -24,6 +24,11 @@ impl Agent {
         self.examine(pid)
     }
 
+    /// Adds the program that a process is about to execute to those that are sampled.
+    pub fn watch_from_exec(&mut self, pid: Pid, follow: bool) -> Result<(), CaptureError> {
+        self.capture.add_target_from_exec(pid, follow)
+    }
+
     /// Finds the Python processes that are there and have not been met, also those that use no CPU; and forgets the
     /// ones that are gone though no event said so.
     pub fn discover(&mut self) -> Result<(), CaptureError> {

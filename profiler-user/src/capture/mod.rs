@@ -146,6 +146,14 @@ impl Capture {
         Ok(())
     }
 
+    /// Watches the program that this process is about to execute, and nothing of it before; with `follow`, also every
+    /// process that it starts.
+    pub fn add_target_from_exec(&mut self, pid: Pid, follow: bool) -> Result<(), CaptureError> {
+        let kind = if follow { target::FOLLOW } else { target::SELF };
+        self.targets.insert(pid.0, kind | target::FROM_EXEC, 0)?;
+        Ok(())
+    }
+
     /// Tells the kernel side what a process is. A process that is gone meanwhile is forgotten again by
     /// [`Capture::forget_process`], which the caller owes.
     pub fn set_process(&mut self, pid: Pid, facts: &ProcessFacts) -> Result<(), CaptureError> {

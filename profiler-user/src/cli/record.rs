@@ -123,7 +123,11 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         command = Some(launched);
     }
     for pid in targets.pids() {
-        agent.watch(pid, args.subprocesses).map_err(failures::capture)?;
+        match &command {
+            Some(_) => agent.watch_from_exec(pid, args.subprocesses),
+            None => agent.watch(pid, args.subprocesses),
+        }
+        .map_err(failures::capture)?;
     }
     if args.all {
         agent.discover().map_err(failures::capture)?;
