@@ -6,6 +6,7 @@ use crate::each::{each_version, interpreter};
 use crate::folded::{self, Line};
 use crate::program::{Program, Seen};
 use crate::pythons::{Process, fixture};
+use crate::recording::assert_each;
 use crate::running::run;
 
 /// Most Python frames of a stack; what is deeper keeps its leaf end.
@@ -87,12 +88,9 @@ fn every_form_of_code(minor: &str) {
     let process = start(minor, "forms.py", &[]);
     let lines = record(&[process], "1.2");
     let program = Program::of("forms.py", minor);
-    let mut stacks = Vec::new();
-    for line in &lines {
-        let stack = line.python().unwrap_or_else(|| panic!("Python {minor}: {line:#?}"));
-        check_forms(&program, &stack).unwrap_or_else(|error| panic!("Python {minor}: {error}: {line:#?}"));
-        stacks.push(stack.into_iter().map(|frame| frame.function).collect::<Vec<_>>());
-    }
+    assert_each(&format!("Python {minor}"), &lines, 20, |stack| check_forms(&program, stack));
+    let functions = |stack: Vec<Seen>| stack.into_iter().map(|frame| frame.function).collect::<Vec<_>>();
+    let stacks: Vec<_> = lines.iter().filter_map(Line::python).map(functions).collect();
     let paths: [&[&str]; 6] = [
         &["class_body", "class_body.<locals>.Body", "burn"],
         &["class_body", "class_body.<locals>.Body", "class_body.<locals>.Body.Inner", "burn"],

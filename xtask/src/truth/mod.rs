@@ -121,7 +121,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// The step of CI: the core programs on every Python, as long as its budget allows.
 ///
 /// # Errors
-/// As [`run`]; and if the budget is too small for every Python to be run.
+/// As [`run()`]; and if the budget is too small for every Python to be run.
 pub fn check(root: &Path) -> Result<()> {
     let budget = match std::env::var(BUDGET_VARIABLE) {
         Ok(seconds) => {
