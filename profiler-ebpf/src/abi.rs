@@ -4,22 +4,17 @@
 //! pattern. For each field the doc says its unit, who writes it and who reads it; "agent" is user space,
 //! "kernel" the eBPF programs. This module must not know how to read a process or a map.
 
+mod fold;
+mod layout;
+
+pub use fold::{CONTENT_BYTES, FINGERPRINT_BYTES, StackHash, content, fingerprint, mix};
+pub use layout::{ABSENT, MAX_FRAME_BYTES, PyLayout, THREAD_STATE_BYTES, flags};
+
 /// Most Python frames of one stack; a deeper stack keeps this many from the leaf end and is marked truncated. More than
 /// `sys.getrecursionlimit()` allows by default; one less than a power of two, for the mask of an index.
 pub const MAX_PYTHON_FRAMES: usize = 1023;
 /// Most kernel frames of one stack; a deeper one keeps the leaf end (what `bpf_get_stack` does by itself).
 pub const MAX_KERNEL_FRAMES: usize = 64;
-/// Bytes of `PyThreadState` that are read at once; every offset into it must leave room for 8 bytes below this.
-pub const THREAD_STATE_BYTES: usize = 512;
-/// Most bytes of a frame's fixed part.
-pub const MAX_FRAME_BYTES: usize = 128;
-/// Bytes of a code object that are folded into its fingerprint; see [`PyLayout::code_fingerprint`].
-pub const FINGERPRINT_BYTES: usize = 88;
-/// Bytes of a string that tell its content; see [`content`].
-pub const CONTENT_BYTES: usize = 64;
-/// An offset in [`PyLayout`] that the version does not have.
-pub const ABSENT: u32 = u32::MAX;
-
 /// Where the kernel side finds what it needs in the kernel's own structures (bytes, from the running kernel's
 /// BTF), and what this run is asked to do. Written by the agent before load, as the read-only global `SETTINGS`.
 #[repr(C)]
@@ -55,207 +50,6 @@ pub struct Settings {
     pub kernel_stacks: u32,
     /// Random, new for each load: makes stack hashes unpredictable to the processes being watched.
     pub hash_seed: [u64; 2],
-}
-
-/// Facts about one CPython build: offsets in bytes and flags. Written by the agent, read by the kernel side.
-///
-/// The kernel side masks every offset to its buffer's size, so a wrong one gives a wrong read, never a bad one;
-/// [`PyLayout::validate`] keeps wrong ones out.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PyLayout {
-    /// From [`ProcessFacts::runtime`] to the pointer to the first `PyInterpreterState`.
-    pub runtime_interpreters_head: u32,
-    /// `PyInterpreterState.next`.
-    pub interp_next: u32,
-    /// `PyInterpreterState.threads.head` (`tstate_head` up to 3.10): the newest thread state.
-    pub interp_threads_head: u32,
-    /// `PyThreadState.next`.
-    pub tstate_next: u32,
-    /// `PyThreadState.thread_id`: `pthread_self()` of the thread that owns it.
-    pub tstate_thread_id: u32,
-    /// `PyThreadState.frame` (to 3.10), `.cframe` (3.11, 3.12) or `.current_frame` (from 3.13).
-    pub tstate_frame: u32,
-    /// `PyThreadState.datastack_chunk`, or [`ABSENT`] where frames are heap objects.
-    pub tstate_datastack_chunk: u32,
-    /// `PyThreadState.datastack_top`, which `datastack_limit` follows: frames of the data stack's current chunk that
-    /// lie between the two are dead. [`ABSENT`] without chunks.
-    pub tstate_datastack_top: u32,
-    /// `_PyCFrame.current_frame`, or [`ABSENT`] where `tstate_frame` points to the frame itself.
-    pub cframe_current_frame: u32,
-    /// Bytes of a frame's fixed part that cover the fields below, at most [`MAX_FRAME_BYTES`].
-    pub frame_size: u32,
-    /// Frame → code object: `f_code` or `f_executable`.
-    pub frame_code: u32,
-    /// Frame → calling frame: `f_back` or `previous`.
-    pub frame_previous: u32,
-    /// Frame → the instruction being run: `f_lasti`, `prev_instr` or `instr_ptr`; see [`flags`].
-    pub frame_instr: u32,
-    /// Frame → one byte that tells what kind of frame it is: `owner`, or `is_entry` (3.11). [`ABSENT`] to 3.10.
-    pub frame_owner: u32,
-    /// Lowest value of the owner byte that marks a shim frame (no Python code; entry from C). [`ABSENT`] if there is
-    /// none.
-    pub owner_shim: u32,
-    /// Code object → its first instruction (`co_code_adaptive`); used if [`flags::INSTR_IS_POINTER`].
-    pub code_instructions: u32,
-    /// Code object → the first of [`FINGERPRINT_BYTES`] bytes that never change while it lives, and that
-    /// include its name, file, line table and first line.
-    pub code_fingerprint: u32,
-    /// A union of [`flags`].
-    pub flags: u32,
-    /// Bytes of `PyThreadState` that cover its fields above and below: never more, so that no read runs past its
-    /// memory. [`PyLayout::with_tstate_size`] sets it.
-    pub tstate_size: u32,
-    /// `PyThreadState._status`, a bit field of 32 bits (from 3.12), or [`ABSENT`].
-    pub tstate_status: u32,
-    /// The bit of `_status` that is `active`: the thread runs in this thread state's interpreter.
-    pub status_active: u32,
-    /// Code object → its name (`co_qualname`, `co_name`), inside of the fingerprint's bytes; [`ABSENT`] where the
-    /// fingerprint tells code objects apart by itself (`co_version`, from 3.12).
-    ///
-    /// Elsewhere a code object may be followed by another one at the same address, with the same pointers to other
-    /// content: `exec` in a loop does that. So the content counts too.
-    pub code_name: u32,
-    /// `str` → its length, which its hash follows. Used if `code_name` is there, like the next three.
-    pub name_content: u32,
-    /// From there to the first character of a compact ASCII string.
-    pub name_data: u32,
-    /// Code object → its line table, inside of the fingerprint's bytes.
-    pub code_line_table: u32,
-    /// `bytes` → `ob_size`, which `ob_shash` follows.
-    pub table_content: u32,
-    /// From there to the first byte, `ob_sval`.
-    pub table_data: u32,
-    /// Code object → `co_tlbc`, the copies of its instructions that threads have for themselves (free-threaded builds
-    /// from 3.14), or [`ABSENT`].
-    pub code_tlbc: u32,
-    /// Frame → `tlbc_index`, an `int`; used if `code_tlbc` is there.
-    pub frame_tlbc_index: u32,
-    /// Zero: keeps the size a multiple of 8.
-    pub reserved: u32,
-}
-
-/// Flags of [`PyLayout::flags`].
-pub mod flags {
-    /// `frame_instr` is a pointer into the code object (else an `int` in bytes, -1 before the first instruction).
-    pub const INSTR_IS_POINTER: u32 = 1;
-    /// The byte at `frame_owner` is `is_entry`: 1 on the first frame of a C call into the interpreter (3.11).
-    pub const OWNER_IS_ENTRY: u32 = 2;
-    /// Every frame is a C call of its own (up to 3.10): each is an entry frame.
-    pub const EVERY_FRAME_IS_ENTRY: u32 = 4;
-    /// `frame_instr` is an `int` in code units of two bytes, not in bytes (3.10).
-    pub const INSTR_IN_CODE_UNITS: u32 = 8;
-    /// `frame_code` is a `_PyStackRef`: a pointer whose lowest three bits are a tag (from 3.14).
-    pub const CODE_IS_TAGGED: u32 = 16;
-}
-
-impl PyLayout {
-    /// No layout: all zero.
-    pub const NONE: PyLayout = PyLayout {
-        runtime_interpreters_head: 0,
-        interp_next: 0,
-        interp_threads_head: 0,
-        tstate_next: 0,
-        tstate_thread_id: 0,
-        tstate_frame: 0,
-        tstate_datastack_chunk: 0,
-        tstate_datastack_top: 0,
-        cframe_current_frame: 0,
-        frame_size: 0,
-        frame_code: 0,
-        frame_previous: 0,
-        frame_instr: 0,
-        frame_owner: 0,
-        owner_shim: 0,
-        code_instructions: 0,
-        code_fingerprint: 0,
-        flags: 0,
-        tstate_size: 0,
-        tstate_status: 0,
-        status_active: 0,
-        code_name: 0,
-        name_content: 0,
-        name_data: 0,
-        code_line_table: 0,
-        table_content: 0,
-        table_data: 0,
-        code_tlbc: 0,
-        frame_tlbc_index: 0,
-        reserved: 0,
-    };
-
-    /// The same layout with `tstate_size` computed from the offsets into `PyThreadState`.
-    pub fn with_tstate_size(mut self) -> PyLayout {
-        let pointer_ends =
-            [self.tstate_next, self.tstate_thread_id, self.tstate_frame, self.tstate_datastack_chunk]
-                .map(|offset| if offset == ABSENT { 0 } else { offset.saturating_add(8) });
-        let limit_end = if self.tstate_datastack_top == ABSENT {
-            0
-        } else {
-            self.tstate_datastack_top.saturating_add(16)
-        };
-        let status_end = if self.tstate_status == ABSENT { 0 } else { self.tstate_status.saturating_add(4) };
-        self.tstate_size = pointer_ends.into_iter().fold(limit_end.max(status_end), u32::max);
-        self
-    }
-
-    /// Whether every offset lies in the buffer that the kernel side reads it from; the first that does not, by name.
-    pub fn validate(&self) -> Result<(), &'static str> {
-        let in_thread_state = |offset: u32| offset as usize <= THREAD_STATE_BYTES - 8;
-        let in_frame = |offset: u32, size: u32| offset.saturating_add(size) <= self.frame_size;
-        let absent = |offset: u32| offset == ABSENT;
-        let in_fingerprint = |offset: u32| {
-            offset >= self.code_fingerprint
-                && offset.saturating_add(8) <= self.code_fingerprint.saturating_add(FINGERPRINT_BYTES as u32)
-        };
-        let content = !absent(self.code_name);
-        let checks = [
-            (self.runtime_interpreters_head < 1 << 20, "runtime.interpreters.head"),
-            (self.interp_next < 1 << 20, "interp.next"),
-            (self.interp_threads_head < 1 << 20, "interp.threads.head"),
-            (in_thread_state(self.tstate_next), "tstate.next"),
-            (in_thread_state(self.tstate_thread_id), "tstate.thread_id"),
-            (in_thread_state(self.tstate_frame), "tstate.frame"),
-            (
-                absent(self.tstate_datastack_chunk) || in_thread_state(self.tstate_datastack_chunk),
-                "tstate.datastack_chunk",
-            ),
-            (
-                absent(self.tstate_datastack_top)
-                    || in_thread_state(self.tstate_datastack_top.saturating_add(8)),
-                "tstate.datastack_top",
-            ),
-            (self.tstate_size as usize <= THREAD_STATE_BYTES, "tstate size"),
-            (
-                absent(self.cframe_current_frame) || self.cframe_current_frame < 1 << 10,
-                "cframe.current_frame",
-            ),
-            (self.frame_size as usize <= MAX_FRAME_BYTES, "frame size"),
-            (in_frame(self.frame_code, 8), "frame.code"),
-            (in_frame(self.frame_previous, 8), "frame.previous"),
-            (
-                in_frame(self.frame_instr, if self.flags & flags::INSTR_IS_POINTER != 0 { 8 } else { 4 }),
-                "frame.instr",
-            ),
-            (absent(self.frame_owner) || in_frame(self.frame_owner, 1), "frame.owner"),
-            (self.code_instructions < 1 << 16, "code.co_code_adaptive"),
-            (self.code_fingerprint < 1 << 16, "code fingerprint"),
-            (absent(self.tstate_status) || in_thread_state(self.tstate_status), "tstate._status"),
-            (!content || in_fingerprint(self.code_name), "code name"),
-            (!content || in_fingerprint(self.code_line_table), "code line table"),
-            (!content || self.name_content.max(self.table_content) < 1 << 10, "name or line table content"),
-            (
-                !content || self.name_data.max(self.table_data) < CONTENT_BYTES as u32,
-                "name or line table data",
-            ),
-            (absent(self.code_tlbc) || self.code_tlbc < 1 << 16, "code.co_tlbc"),
-            (absent(self.code_tlbc) || in_frame(self.frame_tlbc_index, 4), "frame.tlbc_index"),
-        ];
-        match checks.iter().find(|(holds, _)| !holds) {
-            Some((_, name)) => Err(name),
-            None => Ok(()),
-        }
-    }
 }
 
 /// What the kernel side knows of a process: value of the map `PROCESSES`, key tgid.
@@ -363,9 +157,6 @@ impl RawFrame {
         self.code_and_entry |= Self::ENTRY;
     }
 }
-
-/// 128-bit hash of a stack: its process, generation, frames, kernel frames and truncation. All zero: no stack.
-pub type StackHash = [u64; 2];
 
 /// Kinds of event in the ring buffer: the first four bytes of each.
 pub mod event {
@@ -505,77 +296,9 @@ pub mod target {
     pub const FROM_EXEC: u32 = 2;
 }
 
-/// Folds `word` into `hash`: two multiply-rotate lanes that share no constant, so that a collision needs both.
-///
-/// Not cryptographic: who controls a process can make two of its own stacks collide, but only its own, since
-/// process and seed are part of every hash.
-#[inline(always)]
-pub const fn mix(hash: &mut StackHash, word: u64) {
-    let a = (hash[0] ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    hash[0] = a ^ (a >> 32);
-    let b = hash[1].rotate_left(27).wrapping_add(word).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
-    hash[1] = b ^ (b >> 29);
-}
-
-/// Folds the constant part of a code object. The same function runs on both sides: the kernel's at the sample,
-/// the agent's when it reads the code object.
-#[inline(always)]
-pub fn fingerprint(words: &[u64; FINGERPRINT_BYTES / 8]) -> u32 {
-    let mut hash = 0x27D4_EB2F_1656_67C5_u64;
-    let mut index = 0;
-    while index < FINGERPRINT_BYTES / 8 {
-        hash = (hash ^ words[index]).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        hash ^= hash >> 32;
-        index += 1;
-    }
-    hash as u32
-}
-
-/// Folds what tells a string's content into a code object's fingerprint: its hash if it has been computed, else its
-/// first bytes. `words` are [`CONTENT_BYTES`] from the string's length on, with the hash behind it; characters start
-/// `data` bytes after the length. What lies behind the string's end does not count.
-#[inline(always)]
-pub fn content(fingerprint: u32, words: &[u64; CONTENT_BYTES / 8], data: u32) -> u32 {
-    let (length, hash) = (words[0], words[1]);
-    let mut folded = ((u64::from(fingerprint) << 32) ^ length).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    folded ^= folded >> 32;
-    if hash != u64::MAX {
-        folded = (folded ^ hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        return (folded ^ (folded >> 32)) as u32;
-    }
-    let room = CONTENT_BYTES as u64 - u64::from(data);
-    let end = u64::from(data) + if length < room { length } else { room };
-    let mut index = 2;
-    while index < CONTENT_BYTES / 8 {
-        let start = 8 * index as u64;
-        folded = (folded ^ bytes_between(words[index], start, u64::from(data), end))
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        folded ^= folded >> 32;
-        index += 1;
-    }
-    folded as u32
-}
-
-/// Those bytes of `word`, which lies at `start`, that lie in `from..to`; the others are zero.
-#[inline(always)]
-const fn bytes_between(word: u64, start: u64, from: u64, to: u64) -> u64 {
-    if start >= to || start + 8 <= from {
-        return 0;
-    }
-    let mut word = word;
-    if from > start {
-        word = word >> (8 * (from - start)) << (8 * (from - start));
-    }
-    if to < start + 8 {
-        word = word << (8 * (start + 8 - to)) >> (8 * (start + 8 - to));
-    }
-    word
-}
-
 // Sizes are the sums of the fields' sizes: no hidden padding.
 const _: () = {
     assert!(size_of::<Settings>() == 14 * 4 + 2 * 8);
-    assert!(size_of::<PyLayout>() == 30 * 4);
     assert!(size_of::<ProcessFacts>() == 2 * 4 + 3 * 8 + size_of::<PyLayout>());
     assert!(size_of::<ThreadKey>() == 8);
     assert!(size_of::<ThreadEntry>() == 2 * 4 + 3 * 8);
