@@ -8,12 +8,10 @@
 use firetower_ebpf::abi::{self, ABSENT, CONTENT_BYTES, FINGERPRINT_BYTES, PyLayout};
 
 use crate::{
-    maps::Scratch,
     read::{self, Outcome},
+    scratch::{CODE_WORDS, Scratch},
 };
 
-/// Room for the constant part of a code object, rounded up for the mask of an index.
-pub const CODE_WORDS: usize = (FINGERPRINT_BYTES / 8).next_power_of_two();
 /// Bytes that every string object has from its length on: the length and the hash.
 const LENGTH_AND_HASH: u32 = 16;
 

@@ -10,6 +10,7 @@ mod process;
 mod python;
 mod read;
 mod sample;
+mod scratch;
 mod thread;
 
 use aya_ebpf::{

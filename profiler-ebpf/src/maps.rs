@@ -8,12 +8,9 @@ use aya_ebpf::{
     macros::map,
     maps::{HashMap, PerCpuArray, RingBuf},
 };
-use firetower_ebpf::abi::{
-    CONTENT_BYTES, ExecutableKey, MAX_FRAME_BYTES, ProcessFacts, StackEvent, StackHash, THREAD_STATE_BYTES,
-    ThreadEntry, ThreadKey, counter,
-};
+use firetower_ebpf::abi::{ExecutableKey, ProcessFacts, StackHash, ThreadEntry, ThreadKey, counter};
 
-use crate::{fingerprint::CODE_WORDS, python::Walk, thread::Search};
+use crate::scratch::Scratch;
 
 /// tgid → what is known of the process. Filled by the agent; copied at fork, deleted at exec and exit by the kernel
 /// side. 16,384 processes that use CPU; more are counted as `process_table_full`.
@@ -51,29 +48,6 @@ pub static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::C
 /// Scratch memory of one sample: the eBPF stack has 512 bytes only.
 #[map]
 pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
-
-/// Bytes of a data-stack chunk that are read at once: about 25 frames.
-pub const WINDOW_BYTES: usize = 4096;
-
-/// See [`SCRATCH`].
-#[repr(C)]
-pub struct Scratch {
-    /// The event being made.
-    pub event: StackEvent,
-    /// The thread's `PyThreadState`; masked offsets may reach 16 bytes past its end.
-    pub tstate: [u8; THREAD_STATE_BYTES + 16],
-    /// A piece of the data-stack chunk, and behind it one frame that lies elsewhere; masked offsets may reach to twice
-    /// the window.
-    pub frames: [u8; 2 * WINDOW_BYTES + 2 * MAX_FRAME_BYTES],
-    /// Where the walk of the frames stands.
-    pub walk: Walk,
-    /// Where the search of a thread's state stands.
-    pub search: Search,
-    /// The constant part of one code object; masked offsets may reach 8 bytes past its end.
-    pub code: [u64; CODE_WORDS + 1],
-    /// The first bytes of one string.
-    pub content: [u64; CONTENT_BYTES / 8],
-}
 
 /// Adds one to a counter of this CPU.
 #[inline(always)]

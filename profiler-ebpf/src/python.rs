@@ -11,8 +11,9 @@ use firetower_ebpf::{
 
 use crate::{
     fingerprint::fingerprint,
-    maps::{SCRATCH, Scratch, WINDOW_BYTES},
+    maps::SCRATCH,
     read::{self, Outcome},
+    scratch::{Scratch, WINDOW_BYTES, Walk},
     thread::pointer,
 };
 
@@ -24,34 +25,6 @@ const STEPS: u32 = 32;
 const USER_END: u64 = 1 << 47;
 /// Mask of a field's offset in a frame.
 const FIELD: u32 = MAX_FRAME_BYTES as u32 - 1;
-
-/// Where a walk stands. It lives in scratch memory and not in variables: the verifier follows what is in a variable
-/// through every path of every iteration, and runs out of its million instructions after 60 frames.
-#[repr(C)]
-pub struct Walk {
-    /// A copy of the process's facts.
-    layout: PyLayout,
-    /// The stack's hash so far.
-    hash: StackHash,
-    /// Address of the next frame to look at; 0 at the root.
-    frame: u64,
-    /// The piece of the data-stack chunk that is in scratch memory; empty if `window_end` is not above its start.
-    window_start: u64,
-    window_end: u64,
-    /// Live frames of the thread's current data-stack chunk lie in `chunk..top`; `top..limit` are dead.
-    chunk: u64,
-    top: u64,
-    limit: u64,
-    /// Code object of the last frame, whose fingerprint need not be taken again in a recursion.
-    last_code: u64,
-    last_fingerprint: u32,
-    /// Frames written so far.
-    depth: u32,
-    /// 1 if the last frame looked at was called by C code, as the outermost one always is.
-    last_is_entry: u32,
-    /// 1 if a function's frame was met that finds no room.
-    cut: u32,
-}
 
 /// Writes the frames of the thread whose state is in `scratch.tstate` to `scratch.event`, leaf first, and folds them
 /// into `hash`.

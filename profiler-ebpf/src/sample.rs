@@ -19,9 +19,10 @@ use firetower_ebpf::{
 };
 
 use crate::{
-    maps::{EVENTS, PROCESSES, SCRATCH, STACKS, Scratch, TARGETS, count},
+    maps::{EVENTS, PROCESSES, SCRATCH, STACKS, TARGETS, count},
     process, python,
     read::{self, Outcome},
+    scratch::Scratch,
     settings, thread,
 };
 

@@ -17,9 +17,10 @@ use firetower_ebpf::{
 };
 
 use crate::{
-    maps::{SCRATCH, Scratch, THREADS},
+    maps::{SCRATCH, THREADS},
     process,
     read::{self, Outcome},
+    scratch::{Scratch, Search},
 };
 
 /// Rounds of one search, each of [`STEPS`]. A longer list is gone on with at the next sample.
@@ -31,32 +32,7 @@ const STEPS: u32 = 32;
 /// thread has set `thread_id`; if more states follow it at once, the head does not tell of it.
 const TRUSTED_NS: u64 = 100_000_000;
 
-/// Where a search stands. In scratch memory for the reason that [`crate::python::Walk`] is.
-#[repr(C)]
-pub struct Search {
-    layout: PyLayout,
-    /// The thread's own.
-    thread_pointer: u64,
-    /// The thread state that holds the GIL that all interpreters share; 0 if there is no such GIL.
-    current: u64,
-    /// The next to look at, and the address of the pointer that leads to it.
-    interp: u64,
-    link: u64,
-    tstate: u64,
-    /// The best so far; `found` is 0 if there is none.
-    found_interp: u64,
-    found_link: u64,
-    found: u64,
-    /// How good it is: [`RUNS`], [`HAS_FRAMES`] or [`IDLE`].
-    rank: u32,
-    /// 1: there are several interpreters, so the first thread state that is found need not be the right one.
-    several: u32,
-    /// 1: nothing is left to look at.
-    over: u32,
-    /// Zero.
-    reserved: u32,
-}
-
+/// Values of [`Search::rank`]: surely the one, probably the one, and one that may be it if there is no other.
 const RUNS: u32 = 3;
 const HAS_FRAMES: u32 = 2;
 const IDLE: u32 = 1;
