@@ -14,6 +14,8 @@ use crate::{
 
 /// Bytes that every string object has from its length on: the length and the hash.
 const LENGTH_AND_HASH: u32 = 16;
+/// Mask of an offset into a string's first bytes, and of their number.
+const CONTENT_MASK: u32 = CONTENT_BYTES as u32 - 1;
 
 /// Reads and folds what never changes in the code object at `code`.
 #[inline(always)]
@@ -42,12 +44,19 @@ pub fn fingerprint(layout: &PyLayout, scratch: *mut Scratch, code: u64) -> Outco
 #[inline(always)]
 fn with_content(scratch: *mut Scratch, fingerprint: u32, address: u64, data: u32) -> Outcome<u32> {
     // SAFETY: in bounds of the scratch value, which is this CPU's alone.
-    let words = unsafe { &mut (*scratch).content };
-    let buffer: *mut u8 = words.as_mut_ptr().cast();
-    // A short string may be the last object before memory that is not there.
-    if read::user_bytes(buffer, CONTENT_BYTES as u32, address).is_err() {
-        *words = [0; CONTENT_BYTES / 8];
-        read::user_bytes(buffer, LENGTH_AND_HASH, address)?;
+    let buffer: *mut u64 = unsafe { &raw mut (*scratch).content }.cast();
+    // A short string may be the last object before memory that is not there, or was never touched: then as much is
+    // read as it has. What lies behind it does not count, so that both ways give the same.
+    if read::user_bytes(buffer.cast(), CONTENT_BYTES as u32, address).is_err() {
+        read::user_bytes(buffer.cast(), LENGTH_AND_HASH, address)?;
+        // SAFETY: as above.
+        let length = unsafe { *buffer };
+        let data = read::masked::<CONTENT_MASK>(data);
+        let room = CONTENT_BYTES as u64 - data;
+        let size = read::masked::<CONTENT_MASK>(if length < room { length } else { room } as u32) as u32;
+        // SAFETY: as above: `data` and `size` are masked, and the buffer has room for both.
+        read::user_bytes(unsafe { buffer.cast::<u8>().add(data as usize) }, size, address + data)?;
     }
-    Ok(abi::content(fingerprint, words, data))
+    // SAFETY: as above.
+    Ok(abi::content(fingerprint, unsafe { &*buffer.cast() }, data))
 }

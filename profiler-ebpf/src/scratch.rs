@@ -26,8 +26,8 @@ pub struct Scratch {
     pub search: Search,
     /// The constant part of one code object; masked offsets may reach 8 bytes past its end.
     pub code: [u64; CODE_WORDS + 1],
-    /// The first bytes of one string.
-    pub content: [u64; CONTENT_BYTES / 8],
+    /// The first bytes of one string; masked offsets and sizes together may reach to twice that.
+    pub content: [u64; 2 * CONTENT_BYTES / 8],
 }
 
 /// Where a walk of frames stands. Not in variables: the verifier follows what is in a variable through every path of

@@ -135,18 +135,27 @@ fn fingerprint_of(memory: &dyn Memory, objects: &Objects, object: &[u8]) -> Resu
     for (pointer, length, data) in strings.into_iter().filter(|_| objects.code.content_counts) {
         let address = pointer.checked_sub(objects.code.fingerprint).and_then(|at| words.get(at as usize / 8));
         let address = address.copied().unwrap_or_default().wrapping_add(length.into());
-        fingerprint = abi::content(fingerprint, &read_content(memory, address)?, data);
+        fingerprint = abi::content(fingerprint, &read_content(memory, address, data)?, data);
     }
     Ok(fingerprint)
 }
 
-/// A string from its length on, or as much of it as every string has: see the kernel side's `fingerprint`.
-fn read_content(memory: &dyn Memory, address: u64) -> Result<[u64; CONTENT_BYTES / 8], MemoryError> {
+/// A string from its length on, or as much as it has where no more can be read: see the kernel side's `fingerprint`.
+/// Its characters start `data` bytes from there.
+fn read_content(
+    memory: &dyn Memory,
+    address: u64,
+    data: u32,
+) -> Result<[u64; CONTENT_BYTES / 8], MemoryError> {
     let mut bytes = [0; CONTENT_BYTES];
-    if let Err(error) = memory.read(address, &mut bytes) {
+    if memory.read(address, &mut bytes).is_err() {
         bytes = [0; CONTENT_BYTES];
-        let (length_and_hash, _) = bytes.split_at_mut(16);
-        memory.read(address, length_and_hash).map_err(|_| error)?;
+        let (head, _) = bytes.split_at_mut(16);
+        memory.read(address, head)?;
+        let length = head.first_chunk().map_or(0, |length| u64::from_ne_bytes(*length));
+        let characters = bytes.get_mut(data as usize..).unwrap_or_default();
+        let length = characters.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+        memory.read(address.wrapping_add(data.into()), &mut characters[..length])?;
     }
     let mut words = [0; CONTENT_BYTES / 8];
     for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
@@ -198,4 +207,34 @@ fn read_fields(
     let is_shim = is_shim(memory, objects, address, &object)
         .map_err(|error| CodeError::field("_co_firsttraceable", error))?;
     Ok(Code { name, file, first_line: first_line.max(0) as u32, line_table, is_shim })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::memory::RecordedMemory;
+
+    #[test]
+    fn a_string_in_front_of_memory_that_is_not_there_folds_as_one_that_is_followed_by_others() {
+        for (text, data) in [(&b"made"[..], 16), (b"", 16), (b"made_0001", 20), (b"method", 32)] {
+            let mut string = (text.len() as u64).to_ne_bytes().to_vec();
+            string.extend_from_slice(&u64::MAX.to_ne_bytes());
+            string.resize(data as usize, 0);
+            string.extend_from_slice(text);
+            let folded = |behind: usize| {
+                let mut memory = RecordedMemory::default();
+                memory.record(0x1000, [string.clone(), vec![0xa5; behind]].concat());
+                let words = read_content(&memory, 0x1000, data).expect("it is there");
+                abi::content(7, &words, data)
+            };
+            assert_eq!(folded(0), folded(CONTENT_BYTES), "{text:?} at {data}");
+        }
+    }
+
+    #[test]
+    fn a_string_that_ends_where_no_memory_is_has_no_content() {
+        let mut memory = RecordedMemory::default();
+        memory.record(0x1000, [1000_u64.to_ne_bytes(), u64::MAX.to_ne_bytes()].concat());
+        assert_eq!(read_content(&memory, 0x1000, 16), Err(MemoryError::Fault { address: 0x1010 }));
+    }
 }
