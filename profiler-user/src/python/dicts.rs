@@ -1,0 +1,201 @@
+//! The entries of a dict, in each of the forms that dicts had.
+//!
+//! It must not know versions: a [`Format`] is data from [`super::versions`]. Everything that it reads is hostile and may
+//! change meanwhile: tables are bounded, and so is what is looked at altogether.
+
+use std::cell::Cell;
+
+use super::objects::{Header, ObjectError, Objects, senseless};
+use crate::process::memory::Memory;
+
+/// Most entries of a dict, used and unused ones.
+const MOST_ENTRIES: u64 = 1 << 16;
+/// Most entries that one reader looks at in all dicts together.
+const MOST_ALTOGETHER: u64 = 1 << 20;
+/// Most bytes of a hash table in front of its entries: more than one of [`MOST_ENTRIES`] ever has.
+const MOST_INDEX_BYTES: u64 = 1 << 26;
+
+/// `Py_TPFLAGS_DICT_SUBCLASS`. CPython Include/object.h.
+const TPFLAGS_DICT: u64 = 1 << 29;
+
+/// `DICT_KEYS_GENERAL`: entries have a hash, a key and a value; those of all other kinds have no hash. CPython 3.11
+/// Include/internal/pycore_dict.h.
+const KIND_GENERAL: u8 = 0;
+/// `DICT_KEYS_SPLIT`: the values lie elsewhere.
+const KIND_SPLIT: u8 = 2;
+
+/// How a dict keeps its entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// In the slots of one table, `ma_table`, `ma_mask + 1` of them: hash, key, value. CPython 2.7
+    /// Include/dictobject.h.
+    Slots,
+    /// In order, behind a table of indices whose size is `dk_size`, in `ma_keys`. Dicts may share that, and have their
+    /// values in `ma_values`. CPython 3.6 Objects/dict-common.h.
+    Ordered,
+    /// The same, with `dk_log2_index_bytes` and `dk_kind`, which tells whether there are hashes. CPython 3.11
+    /// Include/internal/pycore_dict.h.
+    Kinds(Values),
+}
+
+/// What the values of a dict that shares its keys lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// An array. CPython 3.11 Include/internal/pycore_dict.h, `_dictvalues`.
+    Bare,
+    /// An array behind four bytes, `capacity`, `size`, `embedded`, `valid`, and padding. CPython 3.13, ditto.
+    Headed,
+}
+
+/// An entry's objects, by address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its key.
+    pub key: u64,
+    /// Its value.
+    pub value: u64,
+}
+
+/// The entries of a table of keys, by where they lie in it.
+struct Keys {
+    /// Key, and value if it is there.
+    entries: Vec<Entry>,
+    /// Whether the values lie elsewhere.
+    split: bool,
+}
+
+/// A reader of dicts.
+pub(super) struct Dicts<'a> {
+    pub(super) memory: &'a dyn Memory,
+    pub(super) objects: &'a Objects,
+    format: Format,
+    /// How many entries may still be looked at.
+    left: Cell<u64>,
+}
+
+impl<'a> Dicts<'a> {
+    pub(super) fn new(memory: &'a dyn Memory, objects: &'a Objects, format: Format) -> Dicts<'a> {
+        Dicts { memory, objects, format, left: Cell::new(MOST_ALTOGETHER) }
+    }
+
+    /// The value that the dict at `dict` has for a `str`, ASCII, if it has one.
+    pub(super) fn get(&self, dict: u64, text: &str) -> Result<Option<u64>, ObjectError> {
+        self.find(&self.entries(dict)?, text)
+    }
+
+    /// The same of entries.
+    pub(super) fn find(&self, entries: &[Entry], text: &str) -> Result<Option<u64>, ObjectError> {
+        for entry in entries {
+            match self.objects.text_is(self.memory, entry.key, text) {
+                Ok(true) => return Ok(Some(entry.value)),
+                // A key may be anything.
+                Ok(false) | Err(ObjectError::Senseless(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// All entries of the dict at `dict` that are in use.
+    pub(super) fn entries(&self, dict: u64) -> Result<Vec<Entry>, ObjectError> {
+        let fields = self.objects.header_size();
+        let header = self.objects.read_header(self.memory, dict, fields + 32, TPFLAGS_DICT)?;
+        if !self.objects.references.alive(&header.0) {
+            return senseless(format!("the dict at {dict:#x} has been freed"));
+        }
+        if self.format == Format::Slots {
+            let slots = header.u64(fields + 16)?.saturating_add(1);
+            // An entry that is unused has no value; a removed one has a key.
+            let mut entries = self.table(header.u64(fields + 24)?, slots, 3)?;
+            entries.retain(|entry| entry.value != 0);
+            return Ok(entries);
+        }
+        let (keys, values) = (header.u64(fields + 16)?, header.u64(fields + 24)?);
+        if values != 0 {
+            return self.shared(keys, values);
+        }
+        let Keys { mut entries, split } = self.keys(keys)?;
+        if split {
+            return senseless(format!("the dict at {dict:#x} has no values"));
+        }
+        entries.retain(|entry| entry.value != 0);
+        Ok(entries)
+    }
+
+    /// The entries whose keys are in the shared table at `keys` and whose values are at `values`.
+    pub(super) fn shared(&self, keys: u64, values: u64) -> Result<Vec<Entry>, ObjectError> {
+        let Keys { mut entries, split } = self.keys(keys)?;
+        if !split && self.format != Format::Ordered {
+            return senseless(format!("the keys at {keys:#x} are not shared"));
+        }
+        let mut at = values;
+        if self.format == Format::Kinds(Values::Headed) {
+            let mut header = [0; 4];
+            self.memory.read(values, &mut header)?;
+            let [capacity, _, _, valid] = header;
+            if valid != 1 || usize::from(capacity) < entries.len() {
+                return senseless(format!("the values at {values:#x} are not in use"));
+            }
+            at = values.wrapping_add(8);
+        }
+        let bytes = self.memory.read_bytes(at, 8 * entries.len() as u64, 8 * MOST_ENTRIES)?;
+        for (entry, value) in entries.iter_mut().zip(words(&bytes)) {
+            entry.value = value;
+        }
+        entries.retain(|entry| entry.value != 0);
+        Ok(entries)
+    }
+
+    /// `PyDictKeysObject`. Its fields are the same with and without the GIL.
+    fn keys(&self, at: u64) -> Result<Keys, ObjectError> {
+        let header = Header(self.memory.read_bytes(at, 40, 40)?);
+        let (start, index_bytes, entries, has_hash, split) = match self.format {
+            Format::Slots => return senseless("a dict of slots has no keys of its own"),
+            Format::Ordered => {
+                let size = header.u64(8)?;
+                let width = match size {
+                    0..=0xff => 1,
+                    0x100..=0xffff => 2,
+                    _ => 4,
+                };
+                if !size.is_power_of_two() {
+                    return senseless(format!("the keys at {at:#x} have the size {size:#x}"));
+                }
+                (40, size.saturating_mul(width), header.u64(32)?, true, false)
+            }
+            Format::Kinds(_) => {
+                let [_, log2_index_bytes, kind, ..] = header.u64(8)?.to_ne_bytes();
+                if kind > KIND_SPLIT {
+                    return senseless(format!("the keys at {at:#x} are of kind {kind}"));
+                }
+                let index_bytes = 1_u64.checked_shl(log2_index_bytes.into()).unwrap_or(u64::MAX);
+                (32, index_bytes, header.u64(24)?, kind == KIND_GENERAL, kind == KIND_SPLIT)
+            }
+        };
+        if index_bytes > MOST_INDEX_BYTES {
+            return senseless(format!("the keys at {at:#x} have {index_bytes} bytes of indices"));
+        }
+        let first = at.wrapping_add(start + index_bytes);
+        Ok(Keys { entries: self.table(first, entries, if has_hash { 3 } else { 2 })?, split })
+    }
+
+    /// Entries that lie side by side, each of so many words, of which key and value are the last two.
+    fn table(&self, at: u64, entries: u64, words_each: u64) -> Result<Vec<Entry>, ObjectError> {
+        let left = self.left.get().checked_sub(entries);
+        let Some(left) = left.filter(|_| entries <= MOST_ENTRIES) else {
+            return senseless(format!("a dict of {entries} entries at {at:#x}"));
+        };
+        self.left.set(left);
+        let bytes = self.memory.read_bytes(at, 8 * words_each * entries, 8 * words_each * MOST_ENTRIES)?;
+        let words: Vec<u64> = words(&bytes).collect();
+        let entry = |words: &[u64]| match *words {
+            [.., key, value] => Some(Entry { key, value }),
+            _ => None,
+        };
+        Ok(words.chunks_exact(words_each as usize).filter_map(entry).collect())
+    }
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word))
+}
