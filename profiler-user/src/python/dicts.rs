@@ -10,8 +10,6 @@ use crate::process::memory::Memory;
 
 /// Most entries of a dict, used and unused ones.
 const MOST_ENTRIES: u64 = 1 << 16;
-/// Most entries that one reader looks at in all dicts together.
-const MOST_ALTOGETHER: u64 = 1 << 20;
 /// Most bytes of a hash table in front of its entries: more than one of [`MOST_ENTRIES`] ever has.
 const MOST_INDEX_BYTES: u64 = 1 << 26;
 
@@ -69,13 +67,19 @@ pub(super) struct Dicts<'a> {
     pub(super) memory: &'a dyn Memory,
     pub(super) objects: &'a Objects,
     format: Format,
-    /// How many entries may still be looked at.
-    left: Cell<u64>,
+    /// How many entries may still be looked at, by all readers that share this.
+    left: &'a Cell<u64>,
 }
 
 impl<'a> Dicts<'a> {
-    pub(super) fn new(memory: &'a dyn Memory, objects: &'a Objects, format: Format) -> Dicts<'a> {
-        Dicts { memory, objects, format, left: Cell::new(MOST_ALTOGETHER) }
+    /// A reader that takes each entry that it looks at from `left`, and reads no dict that has more than are left.
+    pub(super) fn new(
+        memory: &'a dyn Memory,
+        objects: &'a Objects,
+        format: Format,
+        left: &'a Cell<u64>,
+    ) -> Dicts<'a> {
+        Dicts { memory, objects, format, left }
     }
 
     /// The value that the dict at `dict` has for a `str`, ASCII, if it has one.
@@ -179,13 +183,21 @@ impl<'a> Dicts<'a> {
         Ok(Keys { entries: self.table(first, entries, if has_hash { 3 } else { 2 })?, split })
     }
 
+    /// Takes so many from what is left.
+    pub(super) fn take(&self, entries: u64) -> Result<(), ObjectError> {
+        match self.left.get().checked_sub(entries) {
+            Some(left) => self.left.set(left),
+            None => return senseless("there is more than is looked at"),
+        }
+        Ok(())
+    }
+
     /// Entries that lie side by side, each of so many words, of which key and value are the last two.
     fn table(&self, at: u64, entries: u64, words_each: u64) -> Result<Vec<Entry>, ObjectError> {
-        let left = self.left.get().checked_sub(entries);
-        let Some(left) = left.filter(|_| entries <= MOST_ENTRIES) else {
+        if entries > MOST_ENTRIES {
             return senseless(format!("a dict of {entries} entries at {at:#x}"));
-        };
-        self.left.set(left);
+        }
+        self.take(entries)?;
         let bytes = self.memory.read_bytes(at, 8 * words_each * entries, 8 * words_each * MOST_ENTRIES)?;
         let words: Vec<u64> = words(&bytes).collect();
         let entry = |words: &[u64]| match *words {

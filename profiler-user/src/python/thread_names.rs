@@ -5,6 +5,7 @@
 //! of each `threading.get_ident()`. A thread that Python's `threading` does not know has none: one that was started by
 //! other means, or any while nothing has imported the module.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ use crate::process::pages::Pages;
 
 /// How often an interpreter's names are looked for: what is being changed contradicts itself for a few instructions.
 const TRIES: u32 = 5;
+/// Most entries of dicts that are looked at and bytes of names that are taken in one reading. A thread takes about thirty.
+const MOST_ALTOGETHER: u64 = 1 << 21;
 
 /// Facts about the way to a thread's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,16 +46,19 @@ impl ThreadNames {
     /// everything of a version of which the way is not known.
     pub fn read(memory: &dyn Memory, interpreter: &Interpreter, states: &[ThreadState]) -> ThreadNames {
         let mut names = ThreadNames::default();
-        let Some(facts) = versions::name_facts(interpreter) else { return names };
+        let Some(facts) = versions::name_facts(interpreter.version, &interpreter.objects) else {
+            return names;
+        };
         let Ok(modules) = facts.modules.offset(memory, interpreter.runtime) else { return names };
         let mut idents: HashMap<u64, HashSet<u64>> = HashMap::new();
         for state in states {
             idents.entry(state.interpreter).or_default().insert(state.thread_id);
         }
+        let left = Cell::new(MOST_ALTOGETHER);
         for (address, idents) in idents {
             for _ in 0..TRIES {
                 let pages = Pages::new(memory);
-                let dicts = Dicts::new(&pages, &interpreter.objects, facts.dicts);
+                let dicts = Dicts::new(&pages, &interpreter.objects, facts.dicts, &left);
                 let way = Way { facts, dicts };
                 match way.names(address.wrapping_add(modules), &idents) {
                     Ok(found) => {
@@ -104,6 +110,7 @@ impl Way<'_> {
             let Some(name) = self.dicts.find(&attributes, self.facts.attribute)? else { continue };
             self.dicts.objects.read_alive(self.dicts.memory, name, 0)?;
             let name = self.dicts.objects.read_text(self.dicts.memory, name)?;
+            self.dicts.take(name.len() as u64)?;
             if names.insert(ident, name.into()).is_some() {
                 return senseless(format!("two threads with the ident {ident:#x}"));
             }

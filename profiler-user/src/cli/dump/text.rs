@@ -129,6 +129,25 @@ mod tests {
     }
 
     #[test]
+    fn pythons_name_comes_before_the_kernels() {
+        let known = Known { tid: Tid(43), name: "python3".into(), state: 'S' };
+        let thread = Thread {
+            task: Some(known),
+            thread_id: 0x7f00,
+            name: Some("w\u{f6}rker\n".into()),
+            interpreter: 0,
+            gil: Holds::No,
+            stack: Stack::Missing(Why::Moving),
+        };
+        assert_eq!(clean(&headline(&thread)), "Thread 43 (sleeping): \"w\u{f6}rker \"");
+        let unknown = headline(&Thread { task: None, ..thread });
+        assert!(
+            unknown.starts_with("Thread 0x7f00 (") && unknown.ends_with("): \"w\u{f6}rker\n\""),
+            "{unknown}"
+        );
+    }
+
+    #[test]
     fn what_is_not_certain_says_so() {
         let text = dump(Holds::NoGil, Stack::Agreed(frames(false)));
         assert!(

@@ -12,13 +12,13 @@ use firetower_ebpf::abi::PyLayout;
 use super::debug_offsets::SelfDescribed;
 use super::objects::Objects;
 
-mod dicts;
 mod frame_objects;
 mod interpreter_frames;
+mod names;
 mod self_described;
 mod threads;
 
-pub use dicts::name_facts;
+pub use names::name_facts;
 pub use threads::thread_facts;
 
 /// A CPython version.

@@ -1,21 +1,22 @@
 //! What is known of the way to a thread's name in Python: a row a version and build.
 //!
 //! The same headers as for the layouts, and: dictobject.h, pycore_dict.h, pycore_object.h, Include/cpython/object.h for
-//! `PyHeapTypeObject`. From 3.13 on `_Py_DebugOffsets` says where the modules are. All of it agrees with interpreters of
-//! each row that are told to look at themselves.
+//! `PyHeapTypeObject`. From 3.13 on `_Py_DebugOffsets` says where the modules are. Each row agrees with what an
+//! interpreter of it finds in its own memory.
 
-use super::super::Interpreter;
 use super::super::dicts::{Format, Values};
 use super::super::instances::{Instances, Managed, Place};
 use super::super::ints;
-use super::super::objects::References;
+use super::super::objects::{Objects, References};
 use super::super::thread_names::NameFacts;
 use super::super::threads::At;
+use super::PythonVersion;
 
-/// Facts for this interpreter. `None`: 3.14 and later without the GIL, which nobody has looked at.
-pub fn name_facts(interpreter: &Interpreter) -> Option<&'static NameFacts> {
-    let free_threaded = matches!(interpreter.objects.references, References::Biased { .. });
-    let version = (interpreter.version.major, interpreter.version.minor, free_threaded);
+/// Facts about this version, with or without the GIL as its objects are. `None` from 3.14 on without the GIL: there
+/// was no such build to hold them against.
+pub fn name_facts(version: PythonVersion, objects: &Objects) -> Option<&'static NameFacts> {
+    let free_threaded = matches!(objects.references, References::Biased { .. });
+    let version = (version.major, version.minor, free_threaded);
     ROWS.iter().find(|(major, minor, free, _)| (*major, *minor, *free) == version).map(|(.., facts)| facts)
 }
 
