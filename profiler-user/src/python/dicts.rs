@@ -211,3 +211,126 @@ impl<'a> Dicts<'a> {
 fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
     bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::versions::{Facts, RELEASES};
+    use super::*;
+    use crate::process::memory::RecordedMemory;
+
+    const TYPE: u64 = 0x1000;
+    const DICT: u64 = 0x2000;
+    const KEYS: u64 = 0x3000;
+    const VALUES: u64 = 0x8000;
+    const FORMATS: [Format; 4] =
+        [Format::Slots, Format::Ordered, Format::Kinds(Values::Bare), Format::Kinds(Values::Headed)];
+
+    /// Where fields lie in objects of a version with the GIL: their start is the same in all.
+    fn objects() -> Objects {
+        let fixed = RELEASES.iter().find_map(|release| match &release.facts {
+            Facts::Fixed { build, .. } => Some(build.objects),
+            Facts::SelfDescribed(_) => None,
+        });
+        fixed.expect("a version with fixed offsets")
+    }
+
+    fn bytes(words: &[u64]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+    }
+
+    /// A dict that has these words behind its type, and `keys` where its keys or slots are.
+    fn memory(references: u64, fields: [u64; 4], keys: &[u64]) -> RecordedMemory {
+        let mut memory = RecordedMemory::default();
+        let mut class = [0; 64];
+        class[objects().tp_flags as usize / 8] = TPFLAGS_DICT;
+        memory.record(TYPE, bytes(&class));
+        memory.record(DICT, bytes(&[&[references, TYPE][..], &fields].concat()));
+        memory.record(KEYS, bytes(keys));
+        memory
+    }
+
+    fn entries(memory: &RecordedMemory, format: Format, most: u64) -> Option<Vec<(u64, u64)>> {
+        let (objects, left) = (objects(), Cell::new(most));
+        let entries = Dicts::new(memory, &objects, format, &left).entries(DICT).ok()?;
+        Some(entries.iter().map(|entry| (entry.key, entry.value)).collect())
+    }
+
+    /// The words of a table of keys with eight indices: two used entries, one unused between.
+    fn ordered() -> [u64; 15] {
+        [1, 8, 0, 5, 3, 0, 11, 12, 13, 21, 0, 0, 31, 32, 33]
+    }
+
+    #[test]
+    fn each_form_gives_the_entries_that_are_in_use() {
+        let two = Some(vec![(12, 13), (32, 33)]);
+        let slots = [11, 12, 13, 21, 22, 0, 0, 0, 0, 31, 32, 33];
+        assert_eq!(entries(&memory(1, [3, 2, 3, KEYS], &slots), Format::Slots, 4), two);
+        assert_eq!(entries(&memory(1, [2, 0, KEYS, 0], &ordered()), Format::Ordered, 3), two);
+        let general = [1, 0x00_0303, 5, 3, 0, 11, 12, 13, 21, 0, 0, 31, 32, 33];
+        let unicode = [1, 0x01_0303, 5, 3, 0, 12, 13, 0, 0, 32, 33];
+        for format in &FORMATS[2..] {
+            assert_eq!(entries(&memory(1, [2, 0, KEYS, 0], &general), *format, 3), two);
+            assert_eq!(entries(&memory(1, [2, 0, KEYS, 0], &unicode), *format, 3), two);
+        }
+    }
+
+    #[test]
+    fn values_that_lie_elsewhere_are_read_if_they_are_in_use() {
+        let split = [1, 0x02_0303, 5, 3, 0, 12, 0, 22, 0, 32, 0];
+        let with_values = |values: &[u64]| {
+            let mut memory = memory(1, [2, 0, KEYS, VALUES], &split);
+            memory.record(VALUES, bytes(values));
+            memory
+        };
+        let two = Some(vec![(12, 13), (32, 33)]);
+        let bare = Format::Kinds(Values::Bare);
+        assert_eq!(entries(&with_values(&[13, 0, 33]), bare, 3), two);
+        let headed = Format::Kinds(Values::Headed);
+        assert_eq!(entries(&with_values(&[0x0101_0203, 13, 0, 33]), headed, 3), two);
+        assert_eq!(entries(&with_values(&[0x0001_0203, 13, 0, 33]), headed, 3), None, "not valid");
+        assert_eq!(entries(&with_values(&[0x0101_0202, 13, 0, 33]), headed, 3), None, "fewer than keys");
+        assert_eq!(entries(&memory(1, [2, 0, KEYS, 0], &split), bare, 3), None, "nowhere");
+        let mut memory = memory(1, [2, 0, KEYS, VALUES], &ordered());
+        memory.record(VALUES, bytes(&[13, 0, 33]));
+        assert_eq!(entries(&memory, Format::Ordered, 3), two);
+    }
+
+    #[test]
+    fn what_is_too_much_or_freed_is_refused() {
+        let keys = ordered();
+        assert_eq!(
+            entries(&memory(1, [2, 0, KEYS, 0], &keys), Format::Ordered, 2),
+            None,
+            "more than is left"
+        );
+        assert_eq!(entries(&memory(0, [2, 0, KEYS, 0], &keys), Format::Ordered, 3), None, "freed");
+        for (at, word) in [(1, 7), (1, 1 << 40), (4, MOST_ENTRIES + 1), (4, u64::MAX)] {
+            let mut keys = keys;
+            keys[at] = word;
+            let memory = memory(1, [2, 0, KEYS, 0], &keys);
+            assert_eq!(entries(&memory, Format::Ordered, u64::MAX), None, "{word:#x} at {at}");
+        }
+        for word in [0x03_0303, 0x00_2003, 0x00_ff03] {
+            let memory = memory(1, [2, 0, KEYS, 0], &[1, word, 5, 0, 0]);
+            assert_eq!(entries(&memory, FORMATS[2], u64::MAX), None, "{word:#x}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_words_give_entries_or_none(
+            words in proptest::collection::vec(prop_oneof![0..16_u64, Just(KEYS), any::<u64>()], 4..64),
+        ) {
+            for format in FORMATS {
+                let fields = [words[0], words[1], words[2], words[3]];
+                for fields in [fields, [2, 0, KEYS, 0], [2, 0, KEYS, KEYS], [3, 2, words[0], KEYS]] {
+                    if let Some(entries) = entries(&memory(1, fields, &words), format, 1000) {
+                        prop_assert!(entries.len() <= 1000);
+                    }
+                }
+            }
+        }
+    }
+}

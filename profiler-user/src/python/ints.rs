@@ -56,3 +56,52 @@ impl Format {
         Ok(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::versions::{Facts, RELEASES};
+    use super::*;
+    use crate::process::memory::RecordedMemory;
+
+    const TYPE: u64 = 0x1000;
+    const INT: u64 = 0x2000;
+
+    /// What an int with these words behind its type is.
+    fn value(format: Format, flags: u64, words: [u64; 2]) -> Option<u64> {
+        let fixed = RELEASES.iter().find_map(|release| match &release.facts {
+            Facts::Fixed { build, .. } => Some(build.objects),
+            Facts::SelfDescribed(_) => None,
+        });
+        let objects = fixed.expect("a version with fixed offsets");
+        let mut memory = RecordedMemory::default();
+        let mut class = [0; 64];
+        class[objects.tp_flags as usize / 8] = flags;
+        for (address, words) in [(TYPE, &class[..]), (INT, &[1, TYPE, words[0], words[1]])] {
+            memory.record(address, words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<u8>>());
+        }
+        format.read(&memory, &objects, INT).ok()
+    }
+
+    #[test]
+    fn each_form_gives_its_value() {
+        let value_of = 0x7f01_2345_6789;
+        let digits = (value_of >> 30) << 32 | (value_of & ((1 << 30) - 1));
+        assert_eq!(value(Format::Word, TPFLAGS_INT, [value_of, 0]), Some(value_of));
+        assert_eq!(value(Format::Sized, TPFLAGS_LONG, [2, digits]), Some(value_of));
+        assert_eq!(value(Format::Tagged, TPFLAGS_LONG, [2 << 3, digits]), Some(value_of));
+        assert_eq!(value(Format::Sized, TPFLAGS_LONG, [1, digits]), Some(value_of & ((1 << 30) - 1)));
+    }
+
+    #[test]
+    fn what_is_no_such_int_is_refused() {
+        assert_eq!(value(Format::Word, TPFLAGS_LONG, [1, 0]), None);
+        assert_eq!(value(Format::Sized, TPFLAGS_INT, [1, 1]), None);
+        for size in [0, 3, u64::MAX, u64::MAX - 1] {
+            assert_eq!(value(Format::Sized, TPFLAGS_LONG, [size, 1]), None, "{size:#x}");
+        }
+        // Zero, a negative one, one of three digits, and more than any.
+        for tag in [1, 1 << 3 | 2, 3 << 3, !7] {
+            assert_eq!(value(Format::Tagged, TPFLAGS_LONG, [tag, 1]), None, "{tag:#x}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::process::Command;
 
-use firetower::dump::{self, Dump};
+use firetower::dump::{self, Dump, Thread};
 use firetower::process::memory::{LiveMemory, Memory, MemoryError};
 use firetower::python::Interpreter;
 use firetower::python::detect::Outcome;
@@ -15,8 +15,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
+use crate::dump::WITHOUT_INTERPRETERS;
 use crate::each::{each_version, interpreter};
-use crate::pythons::{Process, fixture, python};
+use crate::pythons::{Process, fixture, python, supported};
 use crate::running::{run, wait_for};
 use crate::target::examine;
 
@@ -110,6 +111,35 @@ fn where_python_has_no_name_the_kernels_is_shown() {
         let main = &json["threads"][0];
         assert_eq!(main["name"], format!("python{minor}"), "{main}");
         assert_eq!(main["python_name"], "MainThread", "{main}");
+    }
+}
+
+/// Each interpreter has a `threading` of its own, so a thread in two has a name in each.
+#[test]
+fn a_thread_has_the_name_that_its_interpreter_gives_it() {
+    let within = "import threading, time\nthreading.current_thread().name = 'within'\ntime.sleep(10000)";
+    let program = format!(
+        "import sys, threading\ntry:\n    import _interpreters\nexcept ImportError:\n    import _xxsubinterpreters as \
+         _interpreters\ndef other():\n    _interpreters.run_string(_interpreters.create(), {within:?})\n\
+         threading.Thread(target=other, name='outside', daemon=True).start()\nsys.stdin.read()"
+    );
+    for minor in supported().filter(|minor| !WITHOUT_INTERPRETERS.contains(&minor.as_str())) {
+        let process = Process::start(Command::new(python(&minor)).args(["-c", &program]));
+        let names = wait_for(&format!("the names in Python {minor}"), || {
+            // It may not have started yet.
+            let dump = dump::take(process.pid()).ok()?;
+            let name = |thread: &Thread| (thread.interpreter != 0, thread.name.as_deref().map(str::to_owned));
+            let names: Vec<_> = dump.threads.iter().map(name).collect();
+            let ident = |inner| dump.threads.iter().rfind(|thread| (thread.interpreter != 0) == inner);
+            let same =
+                ident(true).map(|thread| thread.thread_id) == ident(false).map(|thread| thread.thread_id);
+            // Until it calls itself so, it is the main thread there.
+            let named = |(_, name): &(bool, Option<String>)| name.as_deref() == Some("within");
+            (same && names.iter().any(named)).then_some(names)
+        });
+        let expected = [(false, "MainThread"), (false, "outside"), (true, "within")];
+        let expected = expected.map(|(inner, name)| (inner, Some(name.to_owned())));
+        assert_eq!(names, expected, "Python {minor}");
     }
 }
 
