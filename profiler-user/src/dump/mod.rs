@@ -21,6 +21,7 @@ use crate::process::view::ProcessView;
 use crate::process::{identity, pthread};
 use crate::python::Interpreter;
 use crate::python::detect::{Outcome, Recogniser};
+use crate::python::thread_names::ThreadNames;
 use crate::python::threads::{Holds, ListError, Offsets, ThreadState};
 use crate::python::versions;
 
@@ -58,6 +59,8 @@ pub struct Thread {
     pub task: Option<Known>,
     /// `threading.get_ident()` in it.
     pub thread_id: u64,
+    /// `threading.Thread.name`, where Python's `threading` knows the thread. Read twice, before and after its stack.
+    pub name: Option<Arc<str>>,
     /// The id of its interpreter; 0 is the main one.
     pub interpreter: i64,
     /// Whether it holds the GIL.
@@ -71,7 +74,7 @@ pub struct Thread {
 pub struct Known {
     /// Its id.
     pub tid: Tid,
-    /// Its name.
+    /// Its name, which Python does not set before 3.14.
     pub name: Arc<str>,
     /// Its state, a letter of proc_pid_status(5).
     pub state: char,
@@ -186,6 +189,7 @@ fn take_running(pid: Pid) -> Result<Dump, DumpError> {
     })?;
     let offsets = facts.resolve(memory, &interpreter)?;
     let (states, list_moves) = list(memory, &interpreter, &offsets)?;
+    let named = ThreadNames::read(memory, &interpreter, &states);
     let tasks = tasks::of(pid).map_err(|_| DumpError::Gone)?;
     let mut taker = Taker {
         memory,
@@ -199,6 +203,7 @@ fn take_running(pid: Pid) -> Result<Dump, DumpError> {
         let task = task_of(memory, &offsets, &tasks, state);
         threads.push((*state, taker.thread(state, task)));
     }
+    let named = named.agreed(&ThreadNames::read(memory, &interpreter, &states));
     let (left, moves) = list(memory, &interpreter, &offsets)?;
     let left: HashSet<ThreadState> = left.into_iter().collect();
     let ended = states.iter().filter(|state| !left.contains(state)).count();
@@ -209,7 +214,10 @@ fn take_running(pid: Pid) -> Result<Dump, DumpError> {
         executable,
         python: interpreter.version.to_string(),
         interpreter: interpreter.file.clone(),
-        threads: threads.into_iter().map(|(_, thread)| thread).collect(),
+        threads: threads
+            .into_iter()
+            .map(|(state, thread)| Thread { name: named.of(&state).cloned(), ..thread })
+            .collect(),
         ended,
         list_moves: list_moves || moves,
     })

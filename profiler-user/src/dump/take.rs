@@ -48,13 +48,14 @@ struct Best {
 }
 
 impl Taker<'_> {
-    /// The thread of this thread state. `None` as its task: nobody knows which thread that is.
+    /// The thread of this thread state, without its name. `None` as its task: nobody knows which thread that is.
     pub(super) fn thread(&mut self, state: &ThreadState, task: Option<&Task>) -> Thread {
         let best = self.best(state, task);
         let known = |(task, look): (&Task, Look)| Known { tid: task.tid, name: look.name, state: look.state };
         Thread {
             task: task.zip(best.look).map(known),
             thread_id: state.thread_id,
+            name: None,
             interpreter: state.interpreter_id,
             gil: best.gil,
             stack: best.stack,

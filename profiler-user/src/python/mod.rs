@@ -15,12 +15,16 @@ use crate::process::memory::MemoryError;
 pub mod code;
 mod debug_offsets;
 pub mod detect;
+pub mod dicts;
 mod embedded;
 mod file;
 pub mod frames;
+pub mod instances;
 mod interp_head;
+pub mod ints;
 pub mod line_table;
 pub mod objects;
+pub mod thread_names;
 pub mod threads;
 pub mod versions;
 

@@ -171,7 +171,7 @@ pub enum ObjectError {
     Senseless(String),
 }
 
-fn senseless<T>(what: impl Into<String>) -> Result<T, ObjectError> {
+pub(super) fn senseless<T>(what: impl Into<String>) -> Result<T, ObjectError> {
     Err(ObjectError::Senseless(what.into()))
 }
 
@@ -292,8 +292,39 @@ impl Objects {
         Ok(text)
     }
 
+    /// Whether the object at `address` is a `str` with just this text, which must be ASCII. Others are read no further
+    /// than their length.
+    pub(super) fn text_is(&self, memory: &dyn Memory, address: u64, text: &str) -> Result<bool, ObjectError> {
+        let (size, flag, length) = match &self.text {
+            Text::Bytes => (self.bytes.ob_sval, TPFLAGS_BYTES, self.bytes.ob_size),
+            Text::Unicode(unicode) => (unicode.ascii_data, TPFLAGS_UNICODE, unicode.length),
+        };
+        let header = self.read_header(memory, address, size, flag)?;
+        Ok(header.u64(length)? == text.len() as u64 && self.read_text(memory, address)? == text)
+    }
+
+    /// `sizeof(PyObject)`: its type is the last of the fields that all objects have.
+    pub(super) fn header_size(&self) -> u32 {
+        self.ob_type.saturating_add(8)
+    }
+
+    /// The fields that all objects have, and `more` bytes, of an object that has not been freed.
+    pub(super) fn read_alive(
+        &self,
+        memory: &dyn Memory,
+        address: u64,
+        more: u32,
+    ) -> Result<Header, ObjectError> {
+        let size = u64::from(self.header_size()) + u64::from(more);
+        let header = Header(memory.read_bytes(address, size, size)?);
+        if !self.references.alive(&header.0) {
+            return senseless(format!("the object at {address:#x} has been freed"));
+        }
+        Ok(header)
+    }
+
     /// The first `size` bytes of an object whose type must have `flag`.
-    fn read_header(
+    pub(super) fn read_header(
         &self,
         memory: &dyn Memory,
         address: u64,

@@ -124,7 +124,8 @@ pub enum ListError {
 }
 
 impl At {
-    fn offset(self, memory: &dyn Memory, runtime: u64) -> Result<u64, ListError> {
+    /// The offset in this process, whose runtime is at `runtime`.
+    pub(super) fn offset(self, memory: &dyn Memory, runtime: u64) -> Result<u64, ListError> {
         let said = |place: u32| memory.read_u64(runtime.wrapping_add(place.into()));
         let offset = match self {
             At::Here(offset) => offset.into(),

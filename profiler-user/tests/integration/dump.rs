@@ -239,7 +239,7 @@ fn a_thread_in_two_interpreters_has_a_stack_in_each() {
 }
 
 /// Versions whose library has no module that makes interpreters: `_xxsubinterpreters` is new in 3.8.
-const WITHOUT_INTERPRETERS: &[&str] = &["2.7", "3.6", "3.7"];
+pub const WITHOUT_INTERPRETERS: &[&str] = &["2.7", "3.6", "3.7"];
 
 /// The ids that a process has in its own pid namespace are not the ones by which we see its threads.
 #[test]

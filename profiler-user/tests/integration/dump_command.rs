@@ -33,7 +33,7 @@ fn the_text_has_every_thread_and_the_innermost_function_first() {
     let lines: Vec<&str> = finished.stdout.lines().collect();
     assert!(lines[0].starts_with(&format!("Process {pid}: ")), "{}", finished.stdout);
     assert!(lines[1].starts_with("Python 3.12."), "{}", finished.stdout);
-    let thread = lines.iter().position(|line| *line == format!("Thread {pid} (sleeping): \"python3.12\""));
+    let thread = lines.iter().position(|line| *line == format!("Thread {pid} (sleeping): \"MainThread\""));
     let main = &lines[thread.unwrap_or_else(|| panic!("{}", finished.stdout)) + 1..];
     let source = std::fs::read_to_string(&file).expect("a fixture");
     let line_of = |text: &str| source.lines().position(|line| line.trim() == text).expect("a line") + 1;
@@ -65,6 +65,7 @@ fn the_json_says_the_same() {
     for (key, value) in [
         ("tid", Value::from(process.pid().0)),
         ("name", "python3.13".into()),
+        ("python_name", "MainThread".into()),
         ("state", "sleeping".into()),
         ("interpreter", 0.into()),
         ("gil", "not held".into()),

@@ -13,6 +13,7 @@ mod doctor;
 mod dump;
 mod dump_command;
 mod dump_hostile;
+mod dump_names;
 mod each;
 mod embedded;
 mod executes;

@@ -35,6 +35,8 @@ struct Thread<'a> {
     tid: Option<u32>,
     /// The kernel's name of it.
     name: Option<&'a str>,
+    /// `threading.Thread.name`; null if Python's `threading` does not know the thread, or it could not be read.
+    python_name: Option<&'a str>,
     /// `running` (or ready to), `sleeping`, `disk sleep`, `stopped`, `tracing stop`, `idle`.
     state: Option<&'static str>,
     /// `threading.get_ident()`.
@@ -95,6 +97,7 @@ fn thread(thread: &dump::Thread) -> Thread<'_> {
     Thread {
         tid: known.map(|known| known.tid.0),
         name: known.map(|known| &*known.name),
+        python_name: thread.name.as_deref(),
         state: known.map(state),
         ident: thread.thread_id,
         interpreter: thread.interpreter,

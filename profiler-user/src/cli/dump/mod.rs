@@ -12,7 +12,8 @@ use crate::model::Pid;
 ///
 /// Idle threads are shown, too. The process is not stopped: its memory is read while it runs on, and a thread's stack is
 /// one that it really had if it did not run meanwhile, which is checked. A running thread is looked at until it is
-/// caught between two turns on its CPU; if that fails, it says so. Each stack is of its own instant.
+/// caught between two turns on its CPU; if that fails, it says so. Each stack is of its own instant. A thread's name is the
+/// one that Python's threading module has for it, else the kernel's.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   firetower dump -p 4242             where each thread is; innermost function first

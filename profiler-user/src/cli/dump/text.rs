@@ -30,7 +30,7 @@ pub(super) fn render(dump: &Dump) -> String {
     lines.iter().map(|line| clean(line) + "\n").collect()
 }
 
-/// `Thread 4243 (running, gil): "worker"`.
+/// `Thread 4243 (running, gil): "worker"`, by Python's name where that is known, else by the kernel's.
 fn headline(thread: &Thread) -> String {
     let mut about = Vec::new();
     about.extend(thread.task.as_ref().map(|known| state(known).to_owned()));
@@ -43,13 +43,16 @@ fn headline(thread: &Thread) -> String {
     if thread.interpreter != 0 {
         about.push(format!("interpreter {}", thread.interpreter));
     }
-    match &thread.task {
-        Some(known) => format!("Thread {} ({}): \"{}\"", known.tid, about.join(", "), known.name),
+    let id = match &thread.task {
+        Some(known) => known.tid.to_string(),
         None => {
             about.push("no thread of the process is known to be this one".to_owned());
-            format!("Thread {:#x} ({})", thread.thread_id, about.join(", "))
+            format!("{:#x}", thread.thread_id)
         }
-    }
+    };
+    let name = thread.name.as_ref().or(thread.task.as_ref().map(|known| &known.name));
+    let name = name.map(|name| format!(": \"{name}\"")).unwrap_or_default();
+    format!("Thread {id} ({}){name}", about.join(", "))
 }
 
 fn stack_lines(stack: &Stack) -> Vec<String> {
@@ -90,7 +93,7 @@ mod tests {
 
     fn dump(gil: Holds, stack: Stack) -> String {
         let known = Known { tid: Tid(43), name: "work\ner".into(), state: 'R' };
-        let thread = Thread { task: Some(known), thread_id: 0x7f00, interpreter: 0, gil, stack };
+        let thread = Thread { task: Some(known), thread_id: 0x7f00, name: None, interpreter: 0, gil, stack };
         let unknown = Thread { task: None, interpreter: 2, ..thread.clone() };
         let text = render(&Dump {
             pid: Pid(42),
@@ -123,6 +126,25 @@ mod tests {
                         [code object replaced]\n    [truncated: the outermost frames are left out]\n\nThread 0x7f00 \
                         (gil, interpreter 2, no thread of the process is known to be this one)\n";
         assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn pythons_name_comes_before_the_kernels() {
+        let known = Known { tid: Tid(43), name: "python3".into(), state: 'S' };
+        let thread = Thread {
+            task: Some(known),
+            thread_id: 0x7f00,
+            name: Some("w\u{f6}rker\n".into()),
+            interpreter: 0,
+            gil: Holds::No,
+            stack: Stack::Missing(Why::Moving),
+        };
+        assert_eq!(clean(&headline(&thread)), "Thread 43 (sleeping): \"w\u{f6}rker \"");
+        let unknown = headline(&Thread { task: None, ..thread });
+        assert!(
+            unknown.starts_with("Thread 0x7f00 (") && unknown.ends_with("): \"w\u{f6}rker\n\""),
+            "{unknown}"
+        );
     }
 
     #[test]

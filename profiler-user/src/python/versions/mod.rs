@@ -14,9 +14,11 @@ use super::objects::Objects;
 
 mod frame_objects;
 mod interpreter_frames;
+mod names;
 mod self_described;
 mod threads;
 
+pub use names::name_facts;
 pub use threads::thread_facts;
 
 /// A CPython version.
