@@ -165,9 +165,12 @@ impl DumpError {
 /// # Errors
 /// If it runs no Python that can be read, or exits meanwhile.
 pub fn take(pid: Pid) -> Result<Dump, DumpError> {
-    let started = identity::started(pid);
+    let started = identity::started(pid).ok_or(DumpError::Gone)?;
     // What a process is about to lose at its exit can fail in many ways, all of which mean the same.
-    take_running(pid).map_err(|error| if identity::started(pid) == started { error } else { DumpError::Gone })
+    take_running(pid).map_err(|error| match identity::started(pid) {
+        Some(still) if still == started => error,
+        _ => DumpError::Gone,
+    })
 }
 
 fn take_running(pid: Pid) -> Result<Dump, DumpError> {
