@@ -73,13 +73,11 @@ impl Code {
     ) -> Result<Code, CodeError> {
         let unreadable = |error: MemoryError| CodeError::field("code object", error.into());
         let object = read_object(memory, objects, address).map_err(unreadable)?;
-        if !is_sampled(memory, objects, &object, fingerprint) {
-            return Err(CodeError::Replaced);
-        }
+        expect_sampled(memory, objects, &object, fingerprint)?;
         let code = read_fields(memory, objects, address, Header(object));
         match read_object(memory, objects, address) {
-            Ok(object) if is_sampled(memory, objects, &object, fingerprint) => code,
-            Ok(_) | Err(MemoryError::Fault { .. }) => Err(CodeError::Replaced),
+            Ok(object) => expect_sampled(memory, objects, &object, fingerprint).and(code),
+            Err(MemoryError::Fault { .. }) => Err(CodeError::Replaced),
             Err(error) => Err(unreadable(error)),
         }
     }
@@ -114,9 +112,18 @@ pub fn fingerprint(memory: &dyn Memory, objects: &Objects, address: u64) -> Resu
     fingerprint_of(memory, objects, &read_object(memory, objects, address)?)
 }
 
-/// Whether this is the code object that was sampled. One whose name or line table can't be read any more is not.
-fn is_sampled(memory: &dyn Memory, objects: &Objects, object: &[u8], fingerprint: u32) -> bool {
-    objects.references.alive(object) && fingerprint_of(memory, objects, object) == Ok(fingerprint)
+/// Holds that this is the code object that was sampled. One whose name or line table is not there any more is not.
+fn expect_sampled(
+    memory: &dyn Memory,
+    objects: &Objects,
+    object: &[u8],
+    fingerprint: u32,
+) -> Result<(), CodeError> {
+    match fingerprint_of(memory, objects, object) {
+        Ok(found) if found == fingerprint && objects.references.alive(object) => Ok(()),
+        Ok(_) | Err(MemoryError::Fault { .. } | MemoryError::TooLong { .. }) => Err(CodeError::Replaced),
+        Err(error) => Err(CodeError::field("name or line table", error.into())),
+    }
 }
 
 /// The fingerprint of a code object, given its bytes.
