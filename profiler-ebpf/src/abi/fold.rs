@@ -2,7 +2,7 @@
 //!
 //! It must not know where the words come from.
 
-/// Bytes of a code object that are folded into its fingerprint; see [`PyLayout::code_fingerprint`].
+/// Bytes of a code object that are folded into its fingerprint; see [`code_fingerprint`](super::PyLayout::code_fingerprint).
 pub const FINGERPRINT_BYTES: usize = 88;
 /// Bytes of a string that tell its content; see [`content`].
 pub const CONTENT_BYTES: usize = 64;

@@ -18,7 +18,7 @@ pub const ABSENT: u32 = u32::MAX;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PyLayout {
-    /// From [`ProcessFacts::runtime`] to the pointer to the first `PyInterpreterState`.
+    /// From [`ProcessFacts::runtime`](super::ProcessFacts::runtime) to the pointer to the first `PyInterpreterState`.
     pub runtime_interpreters_head: u32,
     /// `PyInterpreterState.next`.
     pub interp_next: u32,
