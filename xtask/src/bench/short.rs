@@ -41,7 +41,9 @@ pub fn measure(bench: &Bench) -> Result<Table> {
             let summary = record(bench, python, start, count)?;
             let (samples, attributed) = (summary.number("/samples")?, summary.number("/attributed")?);
             let reasons = summary.counts("/unattributed")?;
-            let no_stack: f64 = NO_STACK.iter().filter_map(|reason| reasons.get(*reason)).sum();
+            // Not `sum`, which answers -0 for none.
+            let no_stack =
+                NO_STACK.iter().filter_map(|reason| reasons.get(*reason)).fold(0.0, |sum, count| sum + count);
             let said = reasons.iter().map(|(reason, count)| format!("{count} {reason}"));
             table.rows.push(vec![
                 Cell::text(*version),
