@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::aggregate::Aggregate;
 use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, RunTime, StackDefinition};
 use crate::clock::Clock;
-use crate::model::{Frame, Pid, Reason, Sample, Series, StackId, Tid, Weight};
+use crate::model::{Frame, Labels, Pid, Reason, Sample, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
 use crate::process::memory::LiveMemory;
 use crate::symbolize::Symbolizer;
@@ -219,6 +219,7 @@ impl Agent {
             let lost = Series {
                 pid: Pid(0),
                 command: "[lost]".into(),
+                labels: Labels::none(),
                 tid: Tid(0),
                 thread: "".into(),
                 python: "".into(),

@@ -22,4 +22,5 @@ pub mod python;
 pub mod query;
 pub mod recording;
 pub mod render;
+pub mod store;
 pub mod symbolize;

@@ -7,12 +7,17 @@
 //! A stack is a node `(parent, frame)`, so that stacks share their common root ends and a flame graph is the tree
 //! that the nodes already are.
 
+pub mod labels;
+pub mod select;
+pub mod selector;
+
 use std::sync::Arc;
 
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
 pub use firetower_ebpf::reason::Reason;
+pub use labels::Labels;
 
 /// A process id as `/proc` shows it to the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,6 +229,8 @@ pub struct Series {
     pub pid: Pid,
     /// The process's command line, or its name in brackets where it has none (`[kworker/0:1]`); shortened.
     pub command: Arc<str>,
+    /// What else is known of the process.
+    pub labels: Arc<Labels>,
     /// The thread.
     pub tid: Tid,
     /// The thread's name as the kernel has it (`comm`).

@@ -189,7 +189,7 @@ fn subject<'a>(selection: &Selection, series: impl Iterator<Item = &'a Series>) 
 mod tests {
     use super::*;
     use crate::aggregate::Retention;
-    use crate::model::Tid;
+    use crate::model::{Labels, Tid};
 
     const START: u64 = 1000 * NANOSECONDS;
 
@@ -201,6 +201,7 @@ mod tests {
         let series = aggregate.series(&Series {
             pid: Pid(pid),
             command: format!("python app{pid}.py").into(),
+            labels: Labels::none(),
             tid: Tid(tid),
             thread: "worker".into(),
             python: "3.12.1".into(),

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::processes::{Process, State};
 use crate::aggregate::{Aggregate, SeriesId};
-use crate::model::{Pid, Series, Tid};
+use crate::model::{Labels, Pid, Series, Tid};
 use crate::process::memory::{LiveMemory, Memory};
 
 /// A thread under one name in one attachment of its process, in the interpreter at one address.
@@ -47,7 +47,16 @@ impl SeriesCache {
             };
             let python = process.and_then(Process::python).unwrap_or_default().into();
             let interpreter = process.and_then(|process| interpreter(pid, process, sample.interp));
-            aggregate.series(&Series { pid, command, tid: Tid(sample.tid), thread, python, interpreter })
+            let labels = Labels::none();
+            aggregate.series(&Series {
+                pid,
+                command,
+                labels,
+                tid: Tid(sample.tid),
+                thread,
+                python,
+                interpreter,
+            })
         })
     }
 

@@ -11,13 +11,17 @@
 //!
 //! It must not know how a sample was taken, what a query asks for, or the time of day (callers pass it).
 
-use std::collections::VecDeque;
+mod pending;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::model::{Frame, Pid, Reason, Series, StackId, Stacks, Tid, Weight};
+use crate::model::{Frame, Labels, Pid, Reason, Series, StackId, Stacks, Tid, Weight};
+use pending::Pending;
+pub use pending::{Window, WindowRow};
 
 const NANOSECONDS: u64 = 1_000_000_000;
 /// Least seconds between two rebuilds of the tables: one costs time in proportion to what is live.
@@ -30,6 +34,8 @@ const REBUILD_AT: usize = 750;
 pub struct Retention {
     /// Seconds to keep, each in a bucket of its own. `None`: everything, in one bucket without time.
     pub seconds: Option<u64>,
+    /// Seconds of a window that [`Aggregate::take_windows`] gives. `None`: nobody takes any.
+    pub window: Option<u64>,
     /// Most (series, stack, bucket) entries, about 50 bytes each.
     pub max_entries: usize,
     /// Most stack nodes, and most frames, about 100 bytes each; may be passed by the length of one stack.
@@ -50,6 +56,7 @@ impl Retention {
     pub fn live(seconds: u64) -> Retention {
         Retention {
             seconds: Some(seconds.max(1)),
+            window: None,
             max_entries: 2_000_000,
             max_nodes: 500_000,
             max_text_bytes: 64 << 20,
@@ -120,6 +127,7 @@ pub struct Aggregate {
     table_full: StackId,
     generation: u64,
     overflow: Overflow,
+    pending: Option<Pending>,
     /// Unix nanoseconds from which on nothing that was added is missing.
     complete_since: u64,
     /// Unix second of the last rebuild.
@@ -135,7 +143,10 @@ impl Aggregate {
         let table_full = intern_table_full(&mut stacks);
         let mut series = IndexSet::default();
         series.insert(overflow_series());
+        let pending =
+            retention.window.map(|length| Pending { length: length.max(1), windows: BTreeMap::new() });
         Aggregate {
+            pending,
             retention,
             stacks,
             series,
@@ -217,6 +228,9 @@ impl Aggregate {
         let before = entries.len();
         *entries.entry(key).or_default() += weight;
         self.entries += entries.len() - before;
+        if let Some(pending) = &mut self.pending {
+            pending.add(time / NANOSECONDS, key, weight);
+        }
         if key.1 == self.table_full {
             self.overflow.folded_samples += weight.samples;
             return Some(Reason::AgentTableFull);
@@ -338,9 +352,10 @@ impl Aggregate {
         let mut moved = Moved::default();
         moved.stacks.insert(self.table_full, table_full);
         moved.series.insert(SeriesId(0), SeriesId(0));
-        for bucket in &mut self.buckets {
-            let old = std::mem::take(&mut bucket.entries);
-            bucket.entries.reserve(old.len());
+        let pending = self.pending.iter_mut().flat_map(|pending| pending.windows.values_mut());
+        for entries in self.buckets.iter_mut().map(|bucket| &mut bucket.entries).chain(pending) {
+            let old = std::mem::take(entries);
+            entries.reserve(old.len());
             for ((old_series, old_stack), weight) in old {
                 let new_series = *moved.series.entry(old_series).or_insert_with(|| {
                     let named =
@@ -351,7 +366,7 @@ impl Aggregate {
                     let frames = self.stacks.root_first(old_stack).into_iter().cloned();
                     stacks.intern(frames).expect("a stack has a frame")
                 });
-                bucket.entries.insert((new_series, new_stack), weight);
+                entries.insert((new_series, new_stack), weight);
             }
         }
         self.text_bytes = stacks.frames().map(|frame| frame.function.len() + frame.file.len()).sum();
@@ -374,6 +389,7 @@ fn overflow_series() -> Series {
     Series {
         pid: Pid(0),
         command: "[agent table full]".into(),
+        labels: Labels::none(),
         tid: Tid(0),
         thread: empty.clone(),
         python: empty,

@@ -1,7 +1,7 @@
 //! Sums, bounds, and what becomes of what does not fit.
 
 use super::*;
-use crate::model::FrameKind;
+use crate::model::{FrameKind, Labels};
 
 const ONE: Weight = Weight { samples: 1, nanoseconds: 10_000_000 };
 
@@ -13,6 +13,7 @@ fn series(pid: u32) -> Series {
     Series {
         pid: Pid(pid),
         command: "app".into(),
+        labels: Labels::none(),
         tid: Tid(pid),
         thread: "main".into(),
         python: "3.12.1".into(),
@@ -48,7 +49,7 @@ fn content(aggregate: &Aggregate, since: u64, until: u64) -> Vec<String> {
 }
 
 fn small(seconds: Option<u64>) -> Retention {
-    Retention { seconds, max_entries: 4, max_nodes: 8, max_text_bytes: 1000, max_series: 3 }
+    Retention { seconds, window: None, max_entries: 4, max_nodes: 8, max_text_bytes: 1000, max_series: 3 }
 }
 
 #[test]
@@ -189,4 +190,51 @@ fn an_empty_stack_says_why() {
     let mut aggregate = Aggregate::new(small(None), 0);
     assert_eq!(add(&mut aggregate, 1, 1, &[]), None);
     assert_eq!(content(&aggregate, 0, 2), ["1 no_python_frame 1"]);
+}
+
+fn totals(windows: &[Window]) -> Vec<(u64, u64)> {
+    let samples = |window: &Window| window.rows.iter().map(|row| row.weight.samples).sum();
+    windows.iter().map(|window| (window.start / NANOSECONDS, samples(window))).collect()
+}
+
+#[test]
+fn windows_are_taken_when_they_are_over_and_late_samples_come_after() {
+    let mut aggregate = Aggregate::new(Retention { window: Some(10), ..Retention::live(60) }, 0);
+    let series = aggregate.series(&series(1));
+    let stack = aggregate.intern(vec![Frame::bare(FrameKind::Python, "work")]);
+    let one = Weight { samples: 1, nanoseconds: 10 };
+    let add = |aggregate: &mut Aggregate, second: u64| {
+        assert_eq!(aggregate.add(second * NANOSECONDS, series, stack, one), None);
+    };
+    for second in [101, 109, 110, 121] {
+        add(&mut aggregate, second);
+    }
+    assert_eq!(totals(&aggregate.take_windows(109 * NANOSECONDS)), []);
+    assert_eq!(totals(&aggregate.take_windows(120 * NANOSECONDS)), [(100, 2), (110, 1)]);
+    assert_eq!(totals(&aggregate.pending_windows()), [(120, 1)]);
+    add(&mut aggregate, 105);
+    let late = aggregate.take_windows(125 * NANOSECONDS);
+    assert_eq!(totals(&late), [(100, 1)]);
+    assert_eq!((late[0].length, late[0].series.len()), (10 * NANOSECONDS, 1));
+    assert_eq!(&*late[0].stacks.root_first(late[0].rows[0].stack)[0].function, "work");
+}
+
+#[test]
+fn pending_windows_outlive_a_rebuild_of_the_tables() {
+    let retention = Retention { window: Some(10), max_nodes: 4, ..Retention::live(60) };
+    let mut aggregate = Aggregate::new(retention, 0);
+    let series = aggregate.series(&series(1));
+    let one = Weight { samples: 1, nanoseconds: 10 };
+    for (second, name) in [(100, "old"), (300, "new")] {
+        let stack = aggregate.intern(vec![Frame::bare(FrameKind::Python, name)]);
+        assert_eq!(aggregate.add(second * NANOSECONDS, series, stack, one), None);
+    }
+    aggregate.intern(vec![Frame::bare(FrameKind::Python, "nobody's")]);
+    assert!(aggregate.maintain(300 * NANOSECONDS).is_some(), "the tables were full");
+    let windows = aggregate.take_windows(400 * NANOSECONDS);
+    let names: Vec<_> = windows
+        .iter()
+        .map(|window| window.stacks.root_first(window.rows[0].stack)[0].function.to_string())
+        .collect();
+    assert_eq!(names, ["old", "new"]);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use firetower::clock::Clock;
 use firetower::http::{self, Live, LiveSettings, ProcessInfo, Readiness};
-use firetower::model::{Frame, FrameKind, Pid, Reason, Series, Tid, Weight};
+use firetower::model::{Frame, FrameKind, Labels, Pid, Reason, Series, Tid, Weight};
 use serde_json::Value;
 
 /// A service on a port of its own, until it is dropped.
@@ -62,6 +62,7 @@ impl Service {
         let series = aggregate.series(&Series {
             pid: Pid(pid),
             command: "python app.py".into(),
+            labels: Labels::none(),
             tid: Tid(tid),
             thread: "worker".into(),
             python: "3.12.1".into(),

@@ -1,0 +1,5 @@
+//! The embedded store: what a node's processes did, for days, in files that any engine can read.
+//!
+//! It must not know how samples are taken, nor what is asked for besides a [`Select`](crate::model::select::Select).
+
+pub mod schema;
