@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Aggregate, Bucket, NANOSECONDS, SeriesId};
 use crate::model::select::{Select, SelectError, Selected, SelectedRow};
-use crate::model::{StackId, Stacks, Weight};
+use crate::model::{Labels, Pid, StackId, Stacks, Weight};
 
 /// Most rows of an answer, about 80 bytes each while it is made.
 const MAX_ROWS: usize = 2_000_000;
@@ -27,7 +27,8 @@ impl Aggregate {
     /// # Errors
     /// If the question was withdrawn, or the answer would be too large.
     pub fn select(&self, select: &Select) -> Result<Selected, SelectError> {
-        let mut groups = Groups { aggregate: self, select, of_series: FxHashMap::default(), names: FxHashMap::default() };
+        let mut groups =
+            Groups { aggregate: self, select, of_series: FxHashMap::default(), names: FxHashMap::default() };
         let mut sums: FxHashMap<(u32, u32, Option<StackId>), Weight> = FxHashMap::default();
         let mut looked_at = 0_usize;
         for bucket in self.buckets.iter().filter(|bucket| is_in(bucket, select)) {
@@ -64,6 +65,11 @@ impl Aggregate {
         rows.sort_unstable_by_key(|row| (row.step, row.group, row.stack));
         let complete_since = self.complete_since.max(select.since);
         Ok(Selected { groups, stacks: copier.into, rows, complete_since })
+    }
+
+    /// The labels of each process that has series in memory; the latest, where they changed.
+    pub fn process_labels(&self) -> FxHashMap<Pid, Arc<Labels>> {
+        self.series.iter().map(|series| (series.pid, series.labels.clone())).collect()
     }
 
     /// Names of labels that processes gave themselves, of series in memory, sorted: those beside
@@ -167,9 +173,13 @@ mod tests {
 
     fn filled() -> Aggregate {
         let mut aggregate = Aggregate::new(Retention { max_entries: 100, ..small(Some(100)) }, 0);
-        for (second, pid, frames) in
-            [(10, 2, &["a", "b"][..]), (10, 1, &["a"]), (11, 1, &["a"]), (12, 1, &["a", "b"]), (13, 1, &["a"])]
-        {
+        for (second, pid, frames) in [
+            (10, 2, &["a", "b"][..]),
+            (10, 1, &["a"]),
+            (11, 1, &["a"]),
+            (12, 1, &["a", "b"]),
+            (13, 1, &["a"]),
+        ] {
             assert_eq!(add(&mut aggregate, second, pid, frames), None);
         }
         aggregate
@@ -211,7 +221,8 @@ mod tests {
     fn a_second_counts_where_it_begins() {
         let aggregate = filled();
         let half = NANOSECONDS / 2;
-        let select = Select { since: 10 * NANOSECONDS + half, until: 12 * NANOSECONDS + half, ..Select::default() };
+        let select =
+            Select { since: 10 * NANOSECONDS + half, until: 12 * NANOSECONDS + half, ..Select::default() };
         assert_eq!(shown(&aggregate.select(&select).unwrap()), ["0|| 2"]);
     }
 

@@ -49,7 +49,15 @@ fn content(aggregate: &Aggregate, since: u64, until: u64) -> Vec<String> {
 }
 
 pub(super) fn small(seconds: Option<u64>) -> Retention {
-    Retention { seconds, window: None, max_entries: 4, max_nodes: 8, max_text_bytes: 1000, max_series: 3, max_ticks: 10 }
+    Retention {
+        seconds,
+        window: None,
+        max_entries: 4,
+        max_nodes: 8,
+        max_text_bytes: 1000,
+        max_series: 3,
+        max_ticks: 10,
+    }
 }
 
 #[test]

@@ -130,8 +130,8 @@ impl Aggregate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{add, small};
     use super::super::Retention;
+    use super::super::tests::{add, small};
     use super::*;
     use crate::model::selector::{Comparison, Matcher};
 
@@ -151,7 +151,10 @@ mod tests {
         }
         let second = Selector { matchers: vec![Matcher::new("pid", Comparison::Equal, "2").unwrap()] };
         let whole = (0, u64::MAX);
-        assert_eq!(milliseconds(&aggregate, whole.0, whole.1, &Selector::default()), [20_017, 20_999, 21_003]);
+        assert_eq!(
+            milliseconds(&aggregate, whole.0, whole.1, &Selector::default()),
+            [20_017, 20_999, 21_003]
+        );
         assert_eq!(milliseconds(&aggregate, 20_017_000_001, 21_003_000_000, &Selector::default()), [20_999]);
         assert_eq!(milliseconds(&aggregate, whole.0, whole.1, &second), [20_999]);
         assert!(aggregate.maintain(30 * NANOSECONDS).is_some(), "the tables were full");

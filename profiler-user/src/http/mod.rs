@@ -6,11 +6,11 @@
 //! Nothing that can take long runs on the async threads, the aggregate's lock is held while its weights are summed
 //! up but not while a picture is drawn, and what can be asked for at once is bounded.
 
+mod api;
 mod error;
 mod guard;
 mod live;
 mod pages;
-mod params;
 mod wire;
 
 use std::future::Future;
@@ -85,13 +85,10 @@ fn router(app: App) -> Router {
         .route("/live.js", get(pages::script))
         .route("/flame.js", get(pages::flame_script))
         .route("/style.css", get(pages::style))
-        .route("/flamegraph.svg", get(pages::flamegraph_svg))
-        .route("/flamegraph.folded", get(pages::flamegraph_folded))
-        .route("/api/v1/processes", get(pages::processes))
-        .route("/api/v1/profile", get(pages::profile))
         .route("/metrics", get(pages::metrics))
         .route("/healthz", get(pages::healthz))
         .route("/readyz", get(pages::readyz))
+        .merge(api::router())
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), guarded))

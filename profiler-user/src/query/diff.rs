@@ -75,7 +75,12 @@ pub struct Change {
 
 /// Compares two profiles of the same view. `normalised`: the left side is scaled so that both weigh the same, which shows
 /// what changed its share, not that there was more load. At most `max_nodes` nodes and `max_changes` functions.
-pub fn diff(left: &Profile, right: &Profile, normalised: bool, (max_nodes, max_changes): (usize, usize)) -> Diff {
+pub fn diff(
+    left: &Profile,
+    right: &Profile,
+    normalised: bool,
+    (max_nodes, max_changes): (usize, usize),
+) -> Diff {
     let (before, after) = (left.total().nanoseconds, right.total().nanoseconds);
     let left_factor = if normalised && before > 0 && after > 0 { after as f64 / before as f64 } else { 1.0 };
     let mut stacks = Stacks::default();

@@ -35,10 +35,9 @@ mod tests {
     fn stacks_through_a_function_are_kept_whole() {
         let mut profile = Profile::default();
         for stack in [&["main", "work", "sum"][..], &["main", "idle"], &["other", "work"], &["worker"]] {
-            let frames = stack.iter().map(|name| Frame {
-                file: "a.py".into(),
-                ..Frame::bare(FrameKind::Python, *name)
-            });
+            let frames = stack
+                .iter()
+                .map(|name| Frame { file: "a.py".into(), ..Frame::bare(FrameKind::Python, *name) });
             let id = profile.stacks.intern(frames).unwrap();
             profile.samples.push((id, Weight { samples: 1, nanoseconds: 1 }));
         }

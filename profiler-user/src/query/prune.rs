@@ -150,7 +150,8 @@ impl Tree {
         for node in &self.nodes[1..] {
             children[node.parent] += 1;
         }
-        let mut order: Vec<usize> = (1..self.nodes.len()).filter(|&index| self.nodes[index].depth <= depth).collect();
+        let mut order: Vec<usize> =
+            (1..self.nodes.len()).filter(|&index| self.nodes[index].depth <= depth).collect();
         // Of equal ones parents come first, as their index is smaller.
         order.sort_by_key(|&index| (std::cmp::Reverse(self.nodes[index].total.samples()), index));
         let mut missing = children.clone();

@@ -7,8 +7,7 @@ use crate::model::Weight;
 use crate::model::select::{Select, Selected};
 
 /// Seconds of steps that people read easily.
-const STEPS: [u64; 16] =
-    [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21_600, 86_400];
+const STEPS: [u64; 16] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21_600, 86_400];
 
 /// Weights by step, for each group of labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

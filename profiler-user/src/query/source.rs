@@ -114,7 +114,12 @@ mod tests {
         fn select(&self, select: &Select) -> Result<Selected, SelectError> {
             let weight = Weight { samples: 1000 + self.0 as u64, nanoseconds: 0 };
             let row = crate::model::select::SelectedRow { step: 0, group: 0, stack: None, weight };
-            Ok(Selected { groups: vec![vec![]], rows: vec![row], complete_since: select.since, ..Selected::default() })
+            Ok(Selected {
+                groups: vec![vec![]],
+                rows: vec![row],
+                complete_since: select.since,
+                ..Selected::default()
+            })
         }
     }
 
@@ -131,7 +136,10 @@ mod tests {
             interpreter: Some(0),
         });
         let stack = aggregate.intern(Vec::new());
-        assert_eq!(aggregate.add(105 * NANOSECONDS, series, stack, Weight { samples: 1, nanoseconds: 10 }), None);
+        assert_eq!(
+            aggregate.add(105 * NANOSECONDS, series, stack, Weight { samples: 1, nanoseconds: 10 }),
+            None
+        );
         Source::new(Arc::new(Mutex::new(aggregate)), history)
     }
 

@@ -109,8 +109,7 @@ mod tests {
             profile.samples.push((stack, Weight { samples: *samples, nanoseconds: samples * 10 }));
         }
         let top = top(&profile, by, limit);
-        let line =
-            |f: &Function| format!("{} {}/{}", f.frame.function, f.own.samples, f.total.samples);
+        let line = |f: &Function| format!("{} {}/{}", f.frame.function, f.own.samples, f.total.samples);
         (top.functions.iter().map(line).collect(), top.others, top.others_own.samples)
     }
 
