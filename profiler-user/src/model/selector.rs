@@ -61,7 +61,7 @@ impl Matcher {
                     let built = RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build();
                     built.map_err(|failed| error(failed.to_string()))
                 };
-                // By itself first: `)|(` is none, but would be one between the parentheses.
+                // By itself first: one with unbalanced brackets could leave the anchors.
                 build(value)?;
                 // Anchored at both ends, as in Prometheus.
                 Some(build(&format!("^(?s:{value})$"))?)
