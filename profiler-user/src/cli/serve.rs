@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::exit::{Exit, Failure};
 use super::failures;
 use crate::agent::{Agent, Publisher};
+use crate::allocator;
 use crate::capture::Options;
 use crate::http::{self, Live, LiveSettings, Readiness};
 use crate::privileges;
@@ -60,7 +61,9 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         LiveSettings { frequency: args.frequency, retention: args.retention, started: clock.now(), clock };
     let live = Arc::new(Live::new(settings));
     let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
+    allocator::share_pools();
     let agent = Agent::new(options, live.shared_aggregate(), clock).map_err(failures::capture)?;
+    allocator::give_back();
     // All that needs more is open by now, and no other thread has been started yet.
     privileges::drop_unneeded()
         .map_err(|error| Failure::new(Exit::Internal, format!("can't drop privileges: {error}")))?;
