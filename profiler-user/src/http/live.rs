@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::aggregate::{Aggregate, Retention};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{Pid, Reason};
+use crate::model::{Labels, Pid, Reason};
 
 /// What does not change while the service runs.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,8 @@ pub struct ProcessInfo {
     pub pid: Pid,
     /// Its command line, shortened.
     pub command: Arc<str>,
+    /// What it is called, and where it belongs.
+    pub labels: Arc<Labels>,
     /// Its Python's version; `None` if it is not Python or not known.
     pub python: Option<Arc<str>>,
     /// One word: `profiled`, `pending`, `unsupported`, `failed`, …

@@ -41,6 +41,10 @@ pub(super) struct Processes<'a> {
 struct Process<'a> {
     pid: u32,
     command: &'a str,
+    service: Option<&'a str>,
+    container: Option<&'a str>,
+    unit: Option<&'a str>,
+    user: Option<&'a str>,
     python_version: Option<&'a str>,
     state: &'static str,
     /// Label and text of the reason why it is not profiled.
@@ -76,9 +80,14 @@ impl<'a> Processes<'a> {
 
 impl<'a> Process<'a> {
     fn new(process: &'a ProcessInfo) -> Process<'a> {
+        let labels = &*process.labels;
         Process {
             pid: process.pid.0,
             command: &process.command,
+            service: known(&labels.service),
+            container: known(&labels.container),
+            unit: known(&labels.unit),
+            user: known(&labels.user),
             python_version: process.python.as_deref(),
             state: process.state,
             reason: process.reason.map(|reason| reason.label()),
@@ -89,6 +98,11 @@ impl<'a> Process<'a> {
             since_unix_seconds: seconds(process.since),
         }
     }
+}
+
+/// A label's value; an empty one is none.
+fn known(value: &str) -> Option<&str> {
+    (!value.is_empty()).then_some(value)
 }
 
 /// `/api/v1/profile`: a call tree. `nodes` are arrays of equal length in pre-order, node 0 is the root.
