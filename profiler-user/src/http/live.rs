@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::aggregate::{Aggregate, Retention};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{Pid, Reason};
+use crate::model::{Labels, Pid, Reason};
 use crate::query::{History, Source};
 
 /// How long an answer may take, if not told.
@@ -46,6 +46,8 @@ pub struct ProcessInfo {
     pub parent: Option<Pid>,
     /// Its command line, shortened.
     pub command: Arc<str>,
+    /// What it is called, and where it belongs.
+    pub labels: Arc<Labels>,
     /// Its Python's version; `None` if it is not Python or not known.
     pub python: Option<Arc<str>>,
     /// One word: `profiled`, `pending`, `unsupported`, `failed`, …

@@ -23,6 +23,7 @@ mod greenlets;
 mod hostile;
 mod hosts;
 mod http;
+mod labels;
 mod lies;
 mod line_tables;
 mod living;
