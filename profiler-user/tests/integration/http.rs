@@ -11,9 +11,9 @@ use firetower::model::{Frame, FrameKind, Labels, Pid, Reason, Series, Tid, Weigh
 use serde_json::Value;
 
 /// A service on a port of its own, until it is dropped.
-struct Service {
-    address: SocketAddr,
-    live: Arc<Live>,
+pub struct Service {
+    pub address: SocketAddr,
+    pub live: Arc<Live>,
     runtime: tokio::runtime::Runtime,
     shutdown: Option<tokio::sync::oneshot::Sender<()>>,
     server: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
@@ -21,9 +21,18 @@ struct Service {
 
 impl Service {
     fn start(allow_remote: bool) -> Service {
+        Service::of(Service::new_live(), allow_remote)
+    }
+
+    /// What a service shares with an agent that has collected for two minutes.
+    pub fn new_live() -> Live {
         let clock = Clock::new().expect("the time");
         let started = clock.now() - 120_000_000_000;
-        let live = Arc::new(Live::new(LiveSettings { frequency: 100, retention: 900, started, clock }));
+        Live::new(LiveSettings { frequency: 100, retention: 900, started, clock })
+    }
+
+    pub fn of(live: Live, allow_remote: bool) -> Service {
+        let live = Arc::new(live);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -40,7 +49,7 @@ impl Service {
     }
 
     /// A service that knows two processes: 4242 has samples, 4300 can't be profiled.
-    fn filled() -> Service {
+    pub fn filled() -> Service {
         let service = Service::start(false);
         service.live.set_readiness(Readiness::Ready);
         service.live.set_processes(vec![
@@ -56,13 +65,17 @@ impl Service {
     }
 
     /// Adds samples that were taken 5 s ago.
-    fn add(&self, pid: u32, tid: u32, frames: Vec<Frame>, samples: u64) {
-        let time = self.live.settings().clock.now() - 5_000_000_000;
+    pub fn add(&self, pid: u32, tid: u32, frames: Vec<Frame>, samples: u64) {
+        self.add_at(self.live.settings().clock.now() - 5_000_000_000, (pid, tid), frames, samples);
+    }
+
+    /// Adds samples that were taken at a time, Unix nanoseconds.
+    pub fn add_at(&self, time: u64, (pid, tid): (u32, u32), frames: Vec<Frame>, samples: u64) {
         let mut aggregate = self.live.aggregate();
         let series = aggregate.series(&Series {
             pid: Pid(pid),
             command: "python app.py".into(),
-            labels: Labels::none(),
+            labels: labels(),
             tid: Tid(tid),
             thread: "worker".into(),
             python: "3.12.1".into(),
@@ -75,7 +88,7 @@ impl Service {
         );
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, "localhost")
     }
 
@@ -84,12 +97,17 @@ impl Service {
     }
 }
 
+fn labels() -> Arc<Labels> {
+    let extra = vec![("team".into(), "shop".into())];
+    Arc::new(Labels { service: "checkout".into(), user: "www-data".into(), extra, ..Labels::default() })
+}
+
 fn process(pid: u32, state: &'static str, reason: Option<Reason>) -> ProcessInfo {
     ProcessInfo {
         pid: Pid(pid),
         parent: Some(Pid(if pid == 4300 { 4242 } else { 1 })),
         command: "python app.py".into(),
-        labels: Arc::new(Labels { service: "checkout".into(), user: "www-data".into(), ..Labels::default() }),
+        labels: labels(),
         python: Some("3.12.1".into()),
         state,
         reason,
@@ -100,22 +118,22 @@ fn process(pid: u32, state: &'static str, reason: Option<Reason>) -> ProcessInfo
     }
 }
 
-fn python(name: &str, line: u32) -> Frame {
+pub fn python(name: &str, line: u32) -> Frame {
     Frame { file: "/srv/app.py".into(), line, first_line: 1, ..Frame::bare(FrameKind::Python, name) }
 }
 
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.head
             .lines()
             .filter_map(|line| line.split_once(':'))
