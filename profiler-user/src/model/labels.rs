@@ -53,6 +53,15 @@ impl Labels {
 }
 
 impl Series {
+    /// Every label that has a value, in the order of [`NAMES`], the process's own ones last.
+    pub fn all_labels(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let named = NAMES.into_iter().map(|name| (Arc::from(name), Arc::from(&*self.label(name))));
+        named
+            .chain(self.labels.extra.iter().cloned())
+            .filter(|(_, value): &(_, Arc<str>)| !value.is_empty())
+            .collect()
+    }
+
     /// The value of a label; empty where it has none of that name.
     pub fn label(&self, name: &str) -> Cow<'_, str> {
         let labels = &*self.labels;
