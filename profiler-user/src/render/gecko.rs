@@ -10,7 +10,7 @@
 //! A profile keeps no time of its samples. They lie one after another, as long as the CPU time that they stand for, each
 //! thread from 0, those that share their root end side by side: the stack chart is a flame graph, and what the timeline
 //! shows is CPU time rather than time of day. There is a track for each thread if the labels of samples are kept, else
-//! one. Weights are in samples. Categories are [`Origin`]s. It must not know where the file goes.
+//! one. At the end of a track lies an empty sample of no weight, so that the last one has a length. Weights are in samples. Categories are [`Origin`]s. It must not know where the file goes.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -205,15 +205,25 @@ fn track(thread: &Thread, interval: f64, subject: &str) -> Value {
     let or_nobody = |id: &str| if id.is_empty() { NOBODY.to_owned() } else { visible(id) };
     let (pid, tid) = (or_nobody(thread.pid), or_nobody(thread.tid));
     let known = thread.title().is_some();
-    let mut time = Vec::with_capacity(thread.rows.len());
-    let mut elapsed = 0.0;
+    let length = thread.rows.len() + 1;
+    let (mut stack, mut weight) = (Vec::with_capacity(length), Vec::with_capacity(length));
+    let (mut time, mut cpu) = (Vec::with_capacity(length), Vec::with_capacity(length));
+    let (mut elapsed, mut since_last) = (0.0, 0);
     for row in &thread.rows {
+        stack.push(Some(row.stack));
+        weight.push(row.weight.samples);
         time.push(elapsed);
-        elapsed += match row.weight.nanoseconds {
-            0 => row.weight.samples as f64 * interval,
-            nanoseconds => nanoseconds as f64 / NANOSECONDS_IN_MS,
+        cpu.push(since_last);
+        since_last = match row.weight.nanoseconds {
+            0 => (row.weight.samples as f64 * interval * NANOSECONDS_IN_MS) as u64,
+            nanoseconds => nanoseconds,
         };
+        elapsed += since_last as f64 / NANOSECONDS_IN_MS;
     }
+    stack.push(None);
+    weight.push(0);
+    time.push(elapsed);
+    cpu.push(since_last);
     json!({
         "name": if known { visible(thread.name) } else { subject.to_owned() },
         "processName": if thread.command.is_empty() { subject.to_owned() } else { visible(thread.command) },
@@ -227,11 +237,13 @@ fn track(thread: &Thread, interval: f64, subject: &str) -> Value {
         "unregisterTime": elapsed,
         "pausedRanges": [],
         "samples": {
-            "stack": thread.rows.iter().map(|row| row.stack).collect::<Vec<_>>(),
+            "stack": stack,
             "time": time,
-            "weight": thread.rows.iter().map(|row| row.weight.samples).collect::<Vec<_>>(),
+            "weight": weight,
             "weightType": "samples",
-            "length": thread.rows.len(),
+            // Of the time since the sample before.
+            "threadCPUDelta": cpu,
+            "length": length,
         },
         "markers": {
             "data": [], "name": [], "startTime": [], "endTime": [], "phase": [], "category": [], "length": 0,
@@ -277,7 +289,10 @@ mod tests {
         let [main, worker] = &file["threads"].as_array().expect("a list")[..] else { panic!("{file}") };
         assert_eq!(
             main["samples"],
-            json!({ "stack": [0, 1], "time": [0.0, 30.0], "weight": [3, 2], "weightType": "samples", "length": 2 })
+            json!({
+                "stack": [0, 1, null], "time": [0.0, 30.0, 50.0], "weight": [3, 2, 0], "weightType": "samples",
+                "threadCPUDelta": [0, 30_000_000, 20_000_000], "length": 3,
+            })
         );
         assert_eq!((&main["name"], &main["isMainThread"]), (&json!("main"), &json!(true)));
         assert_eq!(

@@ -8,6 +8,8 @@
 //! - All ids count from 1 in the order of their tables, as Parca's validation asks for.
 //! - A function's name is the qualified one without its file, which has a field of its own. A process, thread,
 //!   sub-interpreter, reason or cut is a function whose name is the frame's text: nothing is lost.
+//! - There is no `system_name`: where it equals the name, `go tool pprof` takes both for mangled C++, and cuts
+//!   `<module>` off as a template's argument.
 //! - A location is a function and a line; 0 if the profile is by function. Python has no addresses: they are 0.
 //! - Two mappings that stand for code rather than memory, `python` and `[kernel]`, so that tools don't look for symbols
 //!   elsewhere. They have no build id: Python's code comes from many files, none of which has one.
@@ -120,8 +122,6 @@ struct Function {
     id: u64,
     #[prost(int64, tag = "2")]
     name: i64,
-    #[prost(int64, tag = "3")]
-    system_name: i64,
     #[prost(int64, tag = "4")]
     filename: i64,
     #[prost(int64, tag = "5")]
@@ -169,13 +169,7 @@ fn message(profile: &Profile) -> ProfileMessage {
     for (id, frame) in (1..).zip(&tables.functions) {
         let name = text(&function_name(frame));
         let filename = text(&visible(&frame.file));
-        function.push(Function {
-            id,
-            name,
-            system_name: name,
-            filename,
-            start_line: frame.first_line.into(),
-        });
+        function.push(Function { id, name, filename, start_line: frame.first_line.into() });
     }
     let location = (1..).zip(&tables.frames).map(|(id, place)| Location {
         id,

@@ -33,7 +33,7 @@ fn check(message: &ProfileMessage) {
     }
     message.mapping.iter().for_each(|mapping| text(mapping.filename));
     for function in &message.function {
-        [function.name, function.system_name, function.filename].map(text);
+        [function.name, function.filename].map(text);
         assert_ne!(function.name, 0, "a function without a name counts as not symbolized");
     }
     for location in &message.location {
