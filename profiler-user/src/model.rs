@@ -285,7 +285,7 @@ pub struct Profile {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SampleLabels {
     /// Sets of (name, value), names as in [`labels::NAMES`] or of [`Labels::extra`]; each set once, no value is empty.
-    pub sets: Vec<Vec<(Arc<str>, Arc<str>)>>,
+    pub sets: Vec<labels::LabelSet>,
     /// `sets[of[i]]` are the labels of `samples[i]`.
     pub of: Vec<u32>,
 }

@@ -3,13 +3,12 @@
 //!
 //! It must not know any wire format, nor how a profile is drawn.
 
-use std::sync::Arc;
-
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use indexmap::{IndexMap, IndexSet};
 
 use crate::aggregate::{Aggregate, SeriesId};
+use crate::model::labels::LabelSet;
 use crate::model::{About, Frame, FrameKind, Pid, Profile, SampleLabels, Series, StackId, Stacks, Weight};
 
 const NANOSECONDS: u64 = 1_000_000_000;
@@ -63,7 +62,7 @@ pub fn profile(aggregate: &Aggregate, selection: &Selection, view: View) -> Prof
 
 /// The same, apart by the labels of each series: [`Profile::labels`].
 pub fn labelled(aggregate: &Aggregate, selection: &Selection, view: View) -> Profile {
-    let mut sets: IndexSet<Vec<(Arc<str>, Arc<str>)>, FxBuildHasher> = IndexSet::default();
+    let mut sets: IndexSet<LabelSet, FxBuildHasher> = IndexSet::default();
     let mut of: FxHashMap<SeriesId, u32> = FxHashMap::default();
     let mut profile = shape(aggregate, selection, view, |id| {
         let set =

@@ -272,14 +272,18 @@ mod tests {
                 &[("pid", "7"), ("tid", "7"), ("thread", "main"), ("command", "python app.py")],
             ),
             (
-                &[f.clone()],
+                std::slice::from_ref(&f),
                 3,
                 &[("pid", "7"), ("tid", "7"), ("thread", "main"), ("command", "python app.py")],
             ),
-            (&[f], 1, &[("pid", "7"), ("tid", "8"), ("thread", "worker"), ("command", "python app.py")]),
+            (
+                &[f.clone(), f.clone()],
+                1,
+                &[("pid", "7"), ("tid", "8"), ("thread", "worker"), ("command", "python app.py")],
+            ),
         ]));
         let shared = &file["shared"];
-        assert_eq!(shared["stackTable"], json!({ "frame": [0, 1], "prefix": [null, 0], "length": 2 }));
+        assert_eq!(shared["stackTable"], json!({ "frame": [0, 1, 0], "prefix": [null, 0, 0], "length": 3 }));
         assert_eq!(shared["stringArray"], json!(["", "f", "vfs_read_[k]", "/srv/x.py"]));
         assert_eq!(shared["frameTable"]["line"], json!([5, null]));
         assert_eq!(shared["frameTable"]["category"], json!([1, 4]));

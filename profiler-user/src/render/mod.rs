@@ -205,8 +205,11 @@ pub(crate) mod tests {
         profile
     }
 
+    /// A stack with its samples and labels.
+    pub(crate) type Labelled<'a> = (&'a [Frame], u64, &'a [(&'a str, &'a str)]);
+
     /// The same with labels: a set for each stack.
-    pub(crate) fn labelled(stacks: &[(&[Frame], u64, &[(&str, &str)])]) -> Profile {
+    pub(crate) fn labelled(stacks: &[Labelled]) -> Profile {
         let plain: Vec<(&[Frame], u64)> =
             stacks.iter().map(|(frames, samples, _)| (*frames, *samples)).collect();
         let mut profile = profile(&plain);

@@ -169,11 +169,11 @@ mod tests {
         let (f, g) = (python("f", "x.py", 0), python("g", "x.py", 0));
         let file = file(&labelled(&[
             (
-                &[f.clone()],
+                std::slice::from_ref(&f),
                 1,
                 &[("pid", "7"), ("tid", "7"), ("thread", "main"), ("command", "python app.py")],
             ),
-            (&[f, g.clone()], 2, &[("pid", "7"), ("tid", "8"), ("thread", "worker")]),
+            (&[f.clone(), g.clone()], 2, &[("pid", "7"), ("tid", "8"), ("thread", "worker")]),
             (&[g], 3, &[("pid", "7"), ("tid", "8"), ("thread", "worker")]),
         ]));
         let names: Vec<&Value> =

@@ -193,7 +193,7 @@ fn traces_of(traces: &str) -> Stacks {
     for block in traces.split("-----------+-------------------------------------------------------\n").skip(1)
     {
         let mut lines = block.lines().skip_while(|line| {
-            !line.split_whitespace().next().is_some_and(|word| word.parse::<u64>().is_ok())
+            line.split_whitespace().next().is_none_or(|word| word.parse::<u64>().is_err())
         });
         let Some(leaf) = lines.next() else { continue };
         let (count, leaf) = leaf.trim().split_once("   ").expect("a count and a name");

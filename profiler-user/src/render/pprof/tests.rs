@@ -5,7 +5,7 @@ use std::io::Read;
 
 use proptest::prelude::*;
 
-use super::super::tests::{labelled, profile, python};
+use super::super::tests::{Labelled, labelled, profile, python};
 use super::*;
 use crate::model::Reason;
 
@@ -33,7 +33,8 @@ fn check(message: &ProfileMessage) {
     }
     message.mapping.iter().for_each(|mapping| text(mapping.filename));
     for function in &message.function {
-        [function.name, function.filename].map(text);
+        text(function.name);
+        text(function.filename);
         assert_ne!(function.name, 0, "a function without a name counts as not symbolized");
     }
     for location in &message.location {
@@ -48,7 +49,8 @@ fn check(message: &ProfileMessage) {
             assert!((1..=message.location.len() as u64).contains(id));
         }
         for label in &sample.label {
-            [label.key, label.str].map(text);
+            text(label.key);
+            text(label.str);
             assert!(label.key != 0 && label.str != 0);
         }
     }
@@ -124,7 +126,7 @@ proptest! {
             .map(|(frames, _, _)| frames.iter().map(|(name, file, line)| python(name, file, *line)).collect())
             .collect();
         let labels: Vec<[(&str, &str); 1]> = stacks.iter().map(|(_, _, value)| [("thread", value.as_str())]).collect();
-        let all: Vec<(&[Frame], u64, &[(&str, &str)])> = (0..stacks.len())
+        let all: Vec<Labelled> = (0..stacks.len())
             .map(|index| (frames[index].as_slice(), stacks[index].1, labels[index].as_slice()))
             .collect();
         let message = decoded(&labelled(&all));
