@@ -51,9 +51,9 @@ const MAX_SECONDS: f64 = 7.0 * 86_400.0;
 Formats, and the endings of files that say them:
   svg         .svg               interactive flame graph
   folded      .folded .txt       a line for each stack: root;…;leaf COUNT
-  pprof       .pb.gz .pprof      pprof, with labels (pid, tid, thread, command…) on each sample
-  speedscope  .speedscope.json   open it at https://www.speedscope.app; with --threads a profile for each thread
-  gecko       .gecko.json        open it at https://profiler.firefox.com: a track for each thread
+  pprof       .pb.gz .pprof      pprof: samples have labels (pid, tid, thread, command…)
+  speedscope  .speedscope.json   for https://www.speedscope.app; --threads: one for each thread
+  gecko       .gecko.json        for https://profiler.firefox.com: a track for each thread
   json        .json              plain JSON: frames, and stacks with weights and labels
   jsonl       .jsonl             single samples
 

@@ -13,12 +13,14 @@ use crate::pypi::cache;
 /// The real `go tool pprof`, from Debian's package of Go, of which it is a fortieth: the rest is not kept.
 pub fn go_pprof() -> PathBuf {
     cached("go-pprof", |folder| {
+        // A machine's lists may be old or not be there.
+        said(Command::new("apt-get").args(["update", "-q"]));
         let depends = said(Command::new("apt-cache").args(["depends", "golang-go"]));
         let package = depends.lines().find_map(|line| {
             let (_, package) = line.split_once("Depends: ")?;
             (package.starts_with("golang-") && package.ends_with("-go")).then_some(package)
         });
-        let package = package.unwrap_or_else(|| panic!("no package of Go in {depends:?}: apt-get update?"));
+        let package = package.unwrap_or_else(|| panic!("no package of Go in {depends:?}"));
         said(Command::new("apt-get").args(["download", "-q", package]).current_dir(folder));
         let script = "dpkg-deb --fsys-tarfile golang-*.deb |
             tar x --wildcards --strip-components=7 './usr/lib/go-*/pkg/tool/*/pprof' && rm golang-*.deb";
