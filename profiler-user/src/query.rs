@@ -5,10 +5,11 @@
 
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::aggregate::{Aggregate, SeriesId};
-use crate::model::{About, Frame, FrameKind, Pid, Profile, Series, StackId, Stacks, Weight};
+use crate::model::labels::LabelSet;
+use crate::model::{About, Frame, FrameKind, Pid, Profile, SampleLabels, Series, StackId, Stacks, Weight};
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
@@ -52,10 +53,33 @@ pub struct View {
     pub processes: bool,
 }
 
-/// The profile of a selection. [`About::frequency`] is 0: the aggregate does not know it.
+/// The profile of a selection, all labels together. [`About::frequency`] is 0: the aggregate does not know it.
 ///
 /// Takes time in proportion to the entries in the selected seconds and the distinct stacks among them.
 pub fn profile(aggregate: &Aggregate, selection: &Selection, view: View) -> Profile {
+    shape(aggregate, selection, view, |_| None)
+}
+
+/// The same, apart by the labels of each series: [`Profile::labels`].
+pub fn labelled(aggregate: &Aggregate, selection: &Selection, view: View) -> Profile {
+    let mut sets: IndexSet<LabelSet, FxBuildHasher> = IndexSet::default();
+    let mut of: FxHashMap<SeriesId, u32> = FxHashMap::default();
+    let mut profile = shape(aggregate, selection, view, |id| {
+        let set =
+            of.entry(id).or_insert_with(|| sets.insert_full(aggregate.series_of(id).all_labels()).0 as u32);
+        Some(*set)
+    });
+    profile.labels.sets = sets.into_iter().collect();
+    profile
+}
+
+/// Makes the profile; samples that `label` answers differently for are apart.
+fn shape(
+    aggregate: &Aggregate,
+    selection: &Selection,
+    view: View,
+    mut label: impl FnMut(SeriesId) -> Option<u32>,
+) -> Profile {
     // Ids are the keys, not the series themselves: there may be a million entries and their labels are text.
     let mut wanted: FxHashMap<SeriesId, bool> = FxHashMap::default();
     let mut sums: FxHashMap<(SeriesId, StackId), Weight> = FxHashMap::default();
@@ -64,36 +88,39 @@ pub fn profile(aggregate: &Aggregate, selection: &Selection, view: View) -> Prof
             *sums.entry((series, stack)).or_default() += weight;
         }
     }
-    let mut sums: Vec<(&Series, StackId, Weight)> = sums
+    let mut sums: Vec<(SeriesId, &Series, StackId, Weight)> = sums
         .into_iter()
-        .map(|((series, stack), weight)| (aggregate.series_of(series), stack, weight))
+        .map(|((series, stack), weight)| (series, aggregate.series_of(series), stack, weight))
         .collect();
     // A map has no order; the same selection shall give the same profile.
-    sums.sort_unstable_by(|(left, left_stack, _), (right, right_stack, _)| {
+    sums.sort_unstable_by(|(_, left, left_stack, _), (_, right, right_stack, _)| {
         let key = |series: &Series| (series.pid, series.tid, series.interpreter);
-        (key(left), left_stack, &left.command, &left.thread, &left.python).cmp(&(
+        (key(left), left_stack, &left.command, &left.thread, &left.python, &left.labels).cmp(&(
             key(right),
             right_stack,
             &right.command,
             &right.thread,
             &right.python,
+            &right.labels,
         ))
     });
     let mut shaper =
         Shaper { from: aggregate.stacks(), view, into: Stacks::default(), nodes: FxHashMap::default() };
-    let mut samples: IndexMap<StackId, Weight, FxBuildHasher> = IndexMap::default();
-    for (series, stack, weight) in &sums {
+    let mut samples: IndexMap<(StackId, Option<u32>), Weight, FxBuildHasher> = IndexMap::default();
+    for (id, series, stack, weight) in &sums {
         let root = shaper.root(series);
-        *samples.entry(shaper.copy(root, *stack)).or_default() += *weight;
+        *samples.entry((shaper.copy(root, *stack), label(*id))).or_default() += *weight;
     }
     let since = selection.since.max(aggregate.complete_since()).min(selection.until);
     let about = About {
         start: since,
         duration: selection.until - since,
         frequency: 0,
-        subject: subject(selection, sums.iter().map(|(series, _, _)| *series)),
+        subject: subject(selection, sums.iter().map(|(_, series, _, _)| *series)),
     };
-    Profile { stacks: shaper.into, samples: samples.into_iter().collect(), about }
+    let labels = SampleLabels { sets: Vec::new(), of: samples.keys().filter_map(|(_, set)| *set).collect() };
+    let samples = samples.into_iter().map(|((stack, _), weight)| (stack, weight)).collect();
+    Profile { stacks: shaper.into, samples, labels, about }
 }
 
 /// Copies stacks from the aggregate's table to the profile's.
@@ -267,6 +294,26 @@ mod tests {
                 "process 1 (python app1.py):0;thread 2 (worker):0;main:0;work:0 1",
             ]
         );
+    }
+
+    #[test]
+    fn with_labels_the_same_stack_of_two_threads_is_two_samples() {
+        let everything = Selection::last(10, START + 5 * NANOSECONDS);
+        let (aggregate, view) = (filled(), View::default());
+        let labelled = labelled(&aggregate, &everything, view);
+        let mut seen: Vec<String> = Vec::new();
+        for (index, (stack, weight)) in labelled.samples.iter().enumerate() {
+            let labels = labelled.labels.of_sample(index);
+            let value =
+                |name: &str| labels.iter().find(|(known, _)| **known == *name).map_or("", |(_, value)| value);
+            let leaf = labelled.stacks.frame(labelled.stacks.node(*stack).1);
+            seen.push(format!("{} {} {} {}", value("pid"), value("tid"), leaf.function, weight.samples));
+            assert_eq!((value("thread"), value("python_version")), ("worker", "3.12.1"));
+            assert!(labels.iter().all(|(_, value)| !value.is_empty()), "{labels:?}");
+        }
+        assert_eq!(seen, ["1 1 work 2", "1 2 work 1", "3 3 main 1"]);
+        let together = profile(&aggregate, &everything, view);
+        assert_eq!((together.total(), together.labels), (labelled.total(), SampleLabels::default()));
     }
 
     #[test]
