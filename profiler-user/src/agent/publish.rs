@@ -46,6 +46,7 @@ impl Publisher {
         self.kernel(agent)?;
         self.processes(agent);
         let metrics = self.live.metrics();
+        metrics.add_usage(&agent.take_usage());
         metrics.set_stacks_known(agent.known_stacks());
         let (cpu_seconds, resident_bytes) = own_usage();
         metrics.set_agent(cpu_seconds, resident_bytes);
