@@ -1,6 +1,7 @@
 //! What the agent tells the service about once a second: processes, metrics, readiness. It must not know HTTP.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use rustc_hash::FxHashMap;
@@ -46,7 +47,7 @@ impl Publisher {
         self.kernel(agent)?;
         self.processes(agent);
         let metrics = self.live.metrics();
-        metrics.add_usage(&agent.take_usage());
+        metrics.add_usage(&agent.take_usage(), Instant::now());
         metrics.set_stacks_known(agent.known_stacks());
         let (cpu_seconds, resident_bytes) = own_usage();
         metrics.set_agent(cpu_seconds, resident_bytes);

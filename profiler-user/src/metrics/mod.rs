@@ -272,9 +272,9 @@ impl Metrics {
 
     /// Adds sampled CPU time of services and their functions. At most [`MAX_SERVICES`] services have series of their own
     /// and at most [`MAX_CONTAINERS`] of their containers, the rest shares some with [`OTHER`] in the labels. Call it about
-    /// once a second, also if there is nothing to add.
-    pub fn add_usage(&self, usage: &[ServiceUsage]) {
-        lock(&self.services).add(usage, Instant::now());
+    /// once a second, also if there is nothing to add; `now` never goes back.
+    pub fn add_usage(&self, usage: &[ServiceUsage], now: Instant) {
+        lock(&self.services).add(usage, now);
     }
 
     /// Takes over what the store says of itself.

@@ -109,7 +109,7 @@ fn there_is_no_pid_unless_asked_for() {
 fn no_functions_means_no_metrics_by_function() {
     let metrics = Metrics::new(MetricsOptions { functions: 0, ..MetricsOptions::new(99) });
     let usage = ServiceUsage { service: "app".into(), nanoseconds: 1_000_000_000, ..ServiceUsage::default() };
-    metrics.add_usage(&[usage]);
+    metrics.add_usage(&[usage], Instant::now());
     let text = metrics.render();
     assert!(!text.contains("firetower_function"), "{text}");
     let series = "firetower_service_cpu_seconds_total{container=\"\",service=\"app\"}";

@@ -29,6 +29,7 @@ mod living;
 mod many_threads;
 mod metrics;
 mod program;
+mod prometheus;
 mod pypi;
 mod pythons;
 mod races;
