@@ -19,7 +19,7 @@ use prometheus::{Counter, CounterVec};
 use super::labels::FunctionLabels;
 use super::recent::Recent;
 
-/// How long a function is known before it can have a series.
+/// How long after it was seen first a function must still be seen to get a series.
 const PROVING: Duration = Duration::from_secs(5);
 /// Least share of the service's recent CPU with which a function gets a series.
 const LEAST_SHARE: f64 = 0.01;
@@ -44,6 +44,8 @@ pub(super) struct Functions {
 #[derive(Debug)]
 struct Function {
     recent: Recent,
+    /// When it used CPU last.
+    used: Instant,
     state: State,
 }
 
@@ -82,11 +84,12 @@ impl Functions {
             if self.known.len() >= self.most_known() {
                 return false;
             }
-            let new = Function { recent: Recent::new(now), state: State::Waiting { since: now } };
+            let new = Function { recent: Recent::new(now), used: now, state: State::Waiting { since: now } };
             self.known.insert(labels.clone(), new);
         }
         let function = self.known.get_mut(labels).expect("it is there or has just been put there");
         function.recent.add(seconds, now);
+        function.used = now;
         if let State::Counted { series, .. } = &function.state {
             series.inc_by(seconds);
             return true;
@@ -177,7 +180,7 @@ impl Functions {
             .known
             .iter()
             .filter(|(_, function)| match function.state {
-                State::Waiting { since } => now.saturating_duration_since(since) >= PROVING,
+                State::Waiting { since } => function.used.saturating_duration_since(since) >= PROVING,
                 State::Leaving { .. } => true,
                 State::Counted { .. } | State::Away { .. } => false,
             })

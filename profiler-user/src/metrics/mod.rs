@@ -142,7 +142,7 @@ impl Metrics {
                 &["reason"],
             ),
             not_submitted: Mutex::new([0; counter::COUNT as usize]),
-            services: Mutex::new(Services::new(families(&new, options), options.functions, Instant::now())),
+            services: Mutex::new(Services::new(Families::new(&new, options.functions > 0), options.functions, Instant::now())),
             process_cpu: options.processes.then(|| {
                 Mutex::new(ProcessCpu::new(new.float_counters(
                     "firetower_process_cpu_seconds_total",
@@ -364,29 +364,6 @@ impl Metrics {
             "writing to a Vec can't fail, and the encoder refuses only families without a name or metrics",
         );
         String::from_utf8(text).expect("the encoder writes strings")
-    }
-}
-
-fn families(new: &New, options: MetricsOptions) -> Families {
-    let by_function = |name, help| new.float_counters(name, help, &["service", "function", "file"]);
-    Families {
-        services: new.float_counters(
-            "firetower_service_cpu_seconds_total",
-            "CPU time of a service's Python processes as sampled: each sample stands for one sampling period.",
-            &["service", "container"],
-        ),
-        functions: (options.functions > 0).then(|| {
-            [
-                by_function(
-                    "firetower_function_self_cpu_seconds_total",
-                    "CPU time of a service in which this was the innermost Python function. The sum is that of the service.",
-                ),
-                by_function(
-                    "firetower_function_cpu_seconds_total",
-                    "CPU time of a service in which this Python function was on the stack. It has no meaningful sum.",
-                ),
-            ]
-        }),
     }
 }
 

@@ -14,6 +14,7 @@ use prometheus::{Counter, CounterVec};
 
 use super::functions::Functions;
 use super::labels::{FunctionLabels, NAME_CHARACTERS, head};
+use super::new::New;
 use super::recent::Recent;
 
 /// Most services that have series of their own.
@@ -71,6 +72,27 @@ pub(super) struct Families {
     pub services: CounterVec,
     /// Labels: service, function, file. By own time and by total time; `None`: not counted by function.
     pub functions: Option<[CounterVec; 2]>,
+}
+
+impl Families {
+    /// All of them; functions only if they are to be counted.
+    pub fn new(new: &New, by_function: bool) -> Families {
+        let services = new.float_counters(
+            "firetower_service_cpu_seconds_total",
+            "CPU time of a service's Python processes: each sample stands for one sampling period.",
+            &["service", "container"],
+        );
+        let family = |name, help| new.float_counters(name, help, &["service", "function", "file"]);
+        let own = "CPU time in which this was the innermost Python function; they sum up to the service.";
+        let total = "CPU time in which this Python function was on the stack; they overlap.";
+        let functions = by_function.then(|| {
+            [
+                family("firetower_function_self_cpu_seconds_total", own),
+                family("firetower_function_cpu_seconds_total", total),
+            ]
+        });
+        Families { services, functions }
+    }
 }
 
 /// All services.

@@ -20,6 +20,9 @@ use crate::service::Service;
 /// Alerts that depend on what else the machine does while the test runs: they must be evaluated, not be silent.
 const MAY_FIRE: [&str; 2] = ["FiretowerUnattributedSamples", "FiretowerAgentBusy"];
 
+/// Samples a second: enough for shares to be near what the program does.
+const FREQUENCY: u32 = 99;
+
 /// A running Prometheus; ends with its test, and its data with it.
 struct Prometheus {
     _running: Running,
@@ -134,7 +137,7 @@ fn by_service(text: &str, name: &str) -> BTreeMap<String, f64> {
 
 #[test]
 fn prometheus_sees_which_function_is_hot() {
-    let service = Service::start(&["-F", "99"]);
+    let service = Service::start(&["-F", &FREQUENCY.to_string()]);
     let mut process = Process::start(Command::new(python("3.13")).arg(fixture("hot.py")));
     assert_eq!(process.line().as_deref(), Some("READY"));
     let prometheus = Prometheus::start(service.address(), &sixty_times_faster(&dashboards::rules()));
@@ -150,6 +153,7 @@ fn prometheus_sees_which_function_is_hot() {
 
     shares_are_what_the_program_does(&prometheus, &name);
     functions_sum_up_to_their_service(&service, &prometheus, &name);
+    every_sample_of_python_is_in_a_service(&service);
     dashboards_have_data(&prometheus, &name);
     rules_are_evaluated(&prometheus);
 }
@@ -197,6 +201,23 @@ fn functions_sum_up_to_their_service(service: &Service, prometheus: &Prometheus,
     let differences: Vec<f64> = values(&prometheus.wait_for_data("sums", difference)).collect();
     assert!(differences.len() >= 2, "{differences:?}");
     assert!(differences.iter().all(|difference| difference.abs() < 1e-6), "{differences:?}");
+}
+
+fn every_sample_of_python_is_in_a_service(service: &Service) {
+    let elsewhere = Regex::new("reason=\"(idle|not_target|not_python)\"").expect("valid");
+    // Both are brought up to date every second, one after the other: a scrape in between sees only one of them.
+    wait_for("as much CPU in services as was sampled", || {
+        let (_, text) = service.get("/metrics");
+        let samples = text.lines().filter(|line| line.starts_with("firetower_samples_total{"));
+        let samples: f64 = samples
+            .filter(|line| !elsewhere.is_match(line))
+            .map(|line| {
+                line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok()).expect("a value")
+            })
+            .sum();
+        let seconds: f64 = by_service(&text, "firetower_service_cpu_seconds_total").values().sum();
+        ((samples / f64::from(FREQUENCY) - seconds).abs() < 1e-3).then_some(())
+    });
 }
 
 fn dashboards_have_data(prometheus: &Prometheus, name: &str) {
