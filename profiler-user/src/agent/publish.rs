@@ -1,6 +1,7 @@
 //! What the agent tells the service about once a second: processes, metrics, readiness. It must not know HTTP.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use rustc_hash::FxHashMap;
@@ -50,6 +51,7 @@ impl Publisher {
             metrics.set_label_overflow(labeller.overflow());
             metrics.set_labels_refused(labeller.refused().map(|(refusal, count)| (refusal.label(), count)));
         }
+        metrics.add_usage(&agent.take_usage(), Instant::now());
         metrics.set_stacks_known(agent.known_stacks());
         let (cpu_seconds, resident_bytes) = own_usage();
         metrics.set_agent(cpu_seconds, resident_bytes);

@@ -17,6 +17,7 @@ use crate::agent::{Agent, Publisher};
 use crate::allocator;
 use crate::capture::Options;
 use crate::http::{self, Live, LiveSettings, Readiness};
+use crate::metrics::{Metrics, MetricsOptions};
 use crate::privileges;
 
 /// Longest wait for events: how late a sample may show.
@@ -60,6 +61,12 @@ pub struct Args {
     /// Where services have their names from: env, unit, container, script, command, in the order in which they are asked
     #[arg(long, value_name = "RULE", default_value_t)]
     service_name: Rule,
+    /// Functions of each service that have Prometheus metrics, by own and by total CPU time; 0: none
+    #[arg(long, value_name = "K", default_value = "20", value_parser = RangedU64ValueParser::<usize>::new().range(0..=200))]
+    metrics_functions: usize,
+    /// Have Prometheus metrics by process too, with its pid: a series more for each process that is started
+    #[arg(long)]
+    metrics_pid: bool,
     /// Leave kernel frames out
     #[arg(long)]
     no_kernel: bool,
@@ -74,12 +81,18 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     let clock = super::clock()?;
     let settings =
         LiveSettings { frequency: args.frequency, retention: args.retention, started: clock.now(), clock };
-    let live = Arc::new(Live::new(settings));
+    let metrics = Metrics::new(MetricsOptions {
+        frequency: args.frequency,
+        functions: args.metrics_functions,
+        processes: args.metrics_pid,
+    });
+    let live = Arc::new(Live::with_metrics(settings, metrics));
     let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
     allocator::share_pools();
     let agent = Agent::new(options, live.shared_aggregate(), clock)
         .map_err(failures::capture)?
-        .labelled_by(Labeller::new(args.service_name.clone()));
+        .labelled_by(Labeller::new(args.service_name.clone()))
+        .summing_usage(args.metrics_functions > 0);
     allocator::give_back();
     // All that needs more is open by now, and no other thread has been started yet.
     privileges::drop_unneeded()

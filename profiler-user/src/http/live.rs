@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::aggregate::{Aggregate, Retention};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, MetricsOptions};
 use crate::model::{Labels, Pid, Reason};
 
 /// What does not change while the service runs.
@@ -67,11 +67,16 @@ pub struct Live {
 }
 
 impl Live {
-    /// An empty one, not ready yet.
+    /// An empty one with the usual metrics, not ready yet.
     pub fn new(settings: LiveSettings) -> Live {
+        Live::with_metrics(settings, Metrics::new(MetricsOptions::new(settings.frequency)))
+    }
+
+    /// An empty one with these metrics, not ready yet.
+    pub fn with_metrics(settings: LiveSettings, metrics: Metrics) -> Live {
         Live {
             settings,
-            metrics: Metrics::new(settings.frequency),
+            metrics,
             aggregate: Arc::new(Mutex::new(Aggregate::new(
                 Retention::live(settings.retention),
                 settings.started,

@@ -33,6 +33,7 @@ mod many_threads;
 mod metrics;
 mod pprof;
 mod program;
+mod prometheus;
 mod pypi;
 mod pythons;
 mod races;

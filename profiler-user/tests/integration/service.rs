@@ -41,6 +41,11 @@ impl Service {
         service
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Status and body of an answer.
     pub fn get(&self, path: &str) -> (u16, String) {
         let (status, _, body) = self.ask(path);
@@ -143,7 +148,7 @@ fn a_short_life_leaves_its_functions() {
 
 #[test]
 fn pages_metrics_and_pictures() {
-    let service = Service::start(&["-F", "199"]);
+    let service = Service::start(&["-F", "199", "--metrics-pid"]);
     let process = workload("3.11");
     service.exact_stacks("3.11", process.pid().0);
     let (status, head, page) = service.ask("/");
