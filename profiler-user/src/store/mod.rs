@@ -2,4 +2,8 @@
 //!
 //! It must not know how samples are taken, nor what is asked for besides a [`Select`](crate::model::select::Select).
 
+pub mod build;
+pub mod encode;
+pub mod objects;
+pub mod rows;
 pub mod schema;
