@@ -7,3 +7,4 @@ pub mod encode;
 pub mod objects;
 pub mod rows;
 pub mod schema;
+pub mod select;
