@@ -1,9 +1,12 @@
 //! Reads a Parquet object of the store: its footer, then of a row group no more than the columns and rows asked for.
 //!
 //! Types are those of [`schema`](crate::store::schema), whatever the Arrow schema says that writers embed in a file:
-//! to read that is a parser more for hostile bytes. It must not know what the columns mean.
+//! to read that is a parser more for hostile bytes. The Parquet reader itself panics on some footers and pages that make
+//! no sense; that is caught here, call by call, so that a panic of anything else is not. It must not know what the columns
+//! mean.
 
 use std::ops::{Range, RangeInclusive};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -52,9 +55,11 @@ impl<'a> File<'a> {
             );
         }
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let plain = ArrowReaderMetadata::try_new(metadata.clone(), options.clone())?;
-        let options = options.with_schema(typed(plain.schema(), schema));
-        Ok(File { objects, path, size, footer: ArrowReaderMetadata::try_new(metadata, options)? })
+        let footer = caught(|| {
+            let plain = ArrowReaderMetadata::try_new(metadata.clone(), options.clone())?;
+            ArrowReaderMetadata::try_new(metadata, options.with_schema(typed(plain.schema(), schema)))
+        })?;
+        Ok(File { objects, path, size, footer })
     }
 
     /// How many row groups it has.
@@ -83,23 +88,26 @@ impl<'a> File<'a> {
         let fields = self.footer.schema().fields().iter().enumerate();
         let roots = fields.filter(|(_, field)| columns.contains(&&**field.name())).map(|(root, _)| root);
         let mask = ProjectionMask::roots(self.footer.parquet_schema(), roots);
-        let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.footer.clone())
-            .with_row_groups(vec![row_group])
-            .with_projection(mask)
-            .with_batch_size(BATCH);
-        if let Some(rows) = rows {
-            builder = builder.with_row_selection(rows);
-        }
-        let mut decoder = builder.build()?;
+        let mut decoder = caught(|| {
+            let builder = ParquetPushDecoderBuilder::new_with_metadata(self.footer.clone())
+                .with_row_groups(vec![row_group])
+                .with_projection(mask)
+                .with_batch_size(BATCH);
+            match rows {
+                Some(rows) => builder.with_row_selection(rows).build(),
+                None => builder.build(),
+            }
+        })?;
         loop {
-            match decoder.try_next_reader()? {
+            match caught(|| decoder.try_next_reader())? {
                 DecodeResult::NeedsData(ranges) => {
                     let data = fetch(self.objects, self.path, self.size, &ranges)?;
-                    decoder.push_ranges(ranges, data)?;
+                    caught(|| decoder.push_ranges(ranges, data))?;
                 }
-                DecodeResult::Data(reader) => {
-                    for batch in reader {
-                        each(&batch.map_err(ParquetError::from)?)?;
+                DecodeResult::Data(mut reader) => {
+                    while let Some(batch) = caught(|| reader.next().transpose().map_err(ParquetError::from))?
+                    {
+                        each(&batch)?;
                     }
                 }
                 DecodeResult::Finished => return Ok(()),
@@ -119,12 +127,28 @@ fn footer(
     let mut wanted = vec![end];
     loop {
         let data = fetch(&wanted)?;
-        decoder.push_ranges(wanted, data)?;
-        wanted = match decoder.try_decode()? {
+        let decoded = caught(|| {
+            decoder.push_ranges(wanted, data)?;
+            decoder.try_decode()
+        })?;
+        wanted = match decoded {
             DecodeResult::NeedsData(ranges) => ranges,
             DecodeResult::Data(metadata) => return Ok(metadata),
             DecodeResult::Finished => return Err("it has no footer".to_owned().into()),
         };
+    }
+}
+
+/// What a call of the Parquet reader gives; a panic is an error like any other.
+fn caught<T>(call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Trouble> {
+    // What it left half done is not used again: the error ends the reading of the file.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => Ok(result?),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(|text| &**text);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+            Err(format!("it makes no sense as a Parquet file: {text}").into())
+        }
     }
 }
 

@@ -14,6 +14,8 @@ mod columns;
 mod file;
 mod frames;
 mod groups;
+#[cfg(test)]
+mod hostile;
 mod resolve;
 mod scan;
 mod sums;

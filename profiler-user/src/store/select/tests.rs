@@ -47,7 +47,7 @@ fn series(number: u32) -> Series {
 }
 
 /// Some windows of 10 s: of each (window, series, stack, samples).
-fn windows(rows: &[(u64, u32, u32, u64)]) -> Vec<Window> {
+pub(super) fn windows(rows: &[(u64, u32, u32, u64)]) -> Vec<Window> {
     let mut windows: BTreeMap<u64, Window> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for &(window, number, stack, samples) in rows {
@@ -81,7 +81,7 @@ fn windows(rows: &[(u64, u32, u32, u64)]) -> Vec<Window> {
 }
 
 /// A file as other tests and the store write it: several row groups, dictionaries, statistics.
-fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
+pub(super) fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
     let version = KeyValue::new(VERSION_KEY.to_owned(), VERSION.to_owned());
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -150,7 +150,7 @@ impl Store {
     }
 }
 
-fn everything() -> Select {
+pub(super) fn everything() -> Select {
     Select { since: 0, until: u64::MAX, ..Select::default() }
 }
 
