@@ -233,15 +233,24 @@ impl Objects {
     fn restrict(&self, path: &Path) {
         let Some(file) = self.local_file(path) else { return };
         // What can't be changed was made by somebody else on purpose: it was written, and that is what counts.
-        let _ = std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600));
+        let _ = std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600));
+        for folder in self.folders(&file) {
+            let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
+        }
+    }
+
+    /// Folders that writing a file may have made, the deepest first: not the store's, nor a table's.
+    fn folders<'a>(&self, file: &'a LocalPath) -> impl Iterator<Item = &'a LocalPath> {
+        let root = self.local.clone();
+        let inside =
+            move |folder: &&LocalPath| folder.parent().is_some_and(|parent| Some(parent) != root.as_deref());
+        file.ancestors().skip(1).take_while(inside)
     }
 
     /// Days of which nothing is left.
     fn remove_empty_folders(&self, path: &Path) {
-        let Some(root) = &self.local else { return };
         let Some(file) = self.local_file(path) else { return };
-        let folders = file.ancestors().skip(1).take_while(|folder| *folder != &**root);
-        for folder in folders {
+        for folder in self.folders(&file) {
             // The first that is not empty stays, and so do all above it.
             if std::fs::remove_dir(folder).is_err() {
                 break;
@@ -284,7 +293,7 @@ mod tests {
         objects.delete(&path).unwrap();
         objects.delete(&path).unwrap();
         assert!(objects.get(&path).unwrap_err().is_not_found());
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "empty folders go");
+        assert_eq!(std::fs::read_dir(directory.path().join("a")).unwrap().count(), 0, "empty folders go");
     }
 
     #[test]

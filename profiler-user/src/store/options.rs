@@ -62,6 +62,19 @@ pub struct Memory {
     pub unsealed_bytes: usize,
 }
 
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("directory", &self.directory)
+            .field("node", &self.node)
+            .field("limits", &self.limits)
+            .field("intervals", &self.intervals)
+            .field("memory", &self.memory)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Options {
     /// Two weeks or 5 GB; logs are sealed after ten minutes.
     pub fn new(directory: PathBuf, node: String) -> Options {
