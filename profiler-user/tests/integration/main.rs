@@ -47,6 +47,8 @@ mod service;
 mod shares;
 mod short;
 mod sources;
+mod store;
+mod store_kill;
 mod subinterpreters;
 mod target;
 mod threads;
