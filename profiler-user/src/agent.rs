@@ -6,6 +6,7 @@
 
 mod accounts;
 mod discovery;
+mod history;
 pub mod labels;
 pub mod processes;
 mod publish;
@@ -27,6 +28,7 @@ use crate::metrics::ServiceUsage;
 use crate::model::{Frame, Labels, Pid, Reason, Sample, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
 use crate::process::memory::LiveMemory;
+use crate::store::Store;
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
@@ -80,6 +82,7 @@ pub struct Agent {
     clock: Clock,
     sample_weight: Weight,
     observer: Option<Observer>,
+    store: Option<Arc<Store>>,
     usage: Option<Usage>,
 }
 
@@ -103,6 +106,7 @@ impl Agent {
             clock,
             sample_weight: Weight { samples: 1, nanoseconds: period.as_nanos() as u64 },
             observer: None,
+            store: None,
             usage: None,
         })
     }
@@ -124,6 +128,12 @@ impl Agent {
     #[must_use]
     pub fn summing_usage(self, by_function: bool) -> Agent {
         Agent { usage: Some(Usage::new(by_function)), ..self }
+    }
+
+    /// The same, handing every window that is over to a store.
+    #[must_use]
+    pub fn stored_in(self, store: Arc<Store>) -> Agent {
+        Agent { store: Some(store), ..self }
     }
 
     /// Lets samples fire.
@@ -161,6 +171,9 @@ impl Agent {
             // Its ids lose their meaning here.
             usage.settle(&aggregate);
         }
+        if let Some(store) = &self.store {
+            history::hand_over(&mut aggregate, store, self.clock.now());
+        }
         let moved = aggregate.maintain(self.clock.now());
         drop(aggregate);
         if let Some(moved) = moved {
@@ -193,7 +206,11 @@ impl Agent {
     pub fn finish(&mut self) -> Result<(), CaptureError> {
         self.capture.disable()?;
         self.handle_events(usize::MAX)?;
-        self.book_lost()
+        self.book_lost()?;
+        if let Some(store) = &self.store {
+            history::hand_over_all(&mut lock(&self.aggregate), store);
+        }
+        Ok(())
     }
 
     /// Processes that had samples since the last call, with what was seen of them in that time.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustc_hash::FxHashMap;
 
+use super::history;
 use super::processes::{Process, State};
 use super::{Agent, ProcessAccount};
 use crate::capture::CaptureError;
@@ -52,6 +53,9 @@ impl Publisher {
             metrics.set_labels_refused(labeller.refused().map(|(refusal, count)| (refusal.label(), count)));
         }
         metrics.add_usage(&agent.take_usage(), Instant::now());
+        if let Some(store) = &agent.store {
+            metrics.set_store(&history::status(store));
+        }
         metrics.set_stacks_known(agent.known_stacks());
         let (cpu_seconds, resident_bytes) = own_usage();
         metrics.set_agent(cpu_seconds, resident_bytes);

@@ -11,6 +11,7 @@ mod logging;
 mod process;
 mod record;
 mod serve;
+mod units;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

@@ -10,6 +10,8 @@ use clap::builder::RangedU64ValueParser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+mod store;
+
 use super::exit::{Exit, Failure};
 use super::failures;
 use crate::agent::labels::{Labeller, Rule};
@@ -19,6 +21,7 @@ use crate::capture::Options;
 use crate::http::{self, Live, LiveSettings, Readiness};
 use crate::metrics::{Metrics, MetricsOptions};
 use crate::privileges;
+use store::StoreArgs;
 
 /// Longest wait for events: how late a sample may show.
 const ROUND: Duration = Duration::from_millis(100);
@@ -26,6 +29,9 @@ const ROUND: Duration = Duration::from_millis(100);
 const PUBLISH: Duration = Duration::from_secs(1);
 /// How often processes are looked for that no event told of, because they use no CPU.
 const DISCOVER: Duration = Duration::from_secs(10);
+
+/// Seconds of a window that goes to the store: what a crash can cost.
+const WINDOW: u64 = 10;
 
 /// Profile every Python process, all the time, and show it over HTTP
 #[derive(Debug, clap::Args)]
@@ -67,6 +73,8 @@ pub struct Args {
     /// Have Prometheus metrics by process too, with its pid: a series more for each process that is started
     #[arg(long)]
     metrics_pid: bool,
+    #[command(flatten)]
+    history: StoreArgs,
     /// Leave kernel frames out
     #[arg(long)]
     no_kernel: bool,
@@ -97,16 +105,29 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     // All that needs more is open by now, and no other thread has been started yet.
     privileges::drop_unneeded()
         .map_err(|error| Failure::new(Exit::Internal, format!("can't drop privileges: {error}")))?;
+    // Its thread is the first that is started.
+    let store = args.history.open()?;
+    let agent = match &store {
+        Some(store) => {
+            live.aggregate().keep_windows(WINDOW);
+            agent.stored_in(store.clone())
+        }
+        None => agent,
+    };
     let cannot_start = |error| Failure::new(Exit::Internal, format!("can't start the HTTP service: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(cannot_start)?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let listener = TcpListener::from_std(listener).map_err(cannot_start)?;
         serve(agent, live, listener, args).await
-    })
+    });
+    // Requests that are still being answered hold on to the store.
+    drop(runtime);
+    let closed = store::close(store);
+    outcome.and_then(|code| closed.map(|()| code))
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {

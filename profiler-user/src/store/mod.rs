@@ -135,6 +135,11 @@ impl Store {
         Snapshot::new(self.objects.clone(), self.options.node.as_str().into(), &self.shared.lock(), pending)
     }
 
+    /// Most bytes that it keeps.
+    pub fn max_bytes(&self) -> u64 {
+        self.options.limits.max_bytes
+    }
+
     /// How the store does.
     pub fn status(&self) -> Status {
         self.shared.lock().status()

@@ -27,7 +27,9 @@ impl Service {
     }
 
     fn listening(on: &str, arguments: &[&str]) -> Service {
-        let all = ["serve", "--listen", on].into_iter().chain(arguments.iter().copied());
+        // Histories are for tests that ask for them: one directory can't be that of several.
+        let history = if arguments.contains(&"--store") { None } else { Some("--no-store") };
+        let all = ["serve", "--listen", on].into_iter().chain(history).chain(arguments.iter().copied());
         let mut running = Running::start(&mut firetower(all));
         let address = wait_for("the address", || {
             running.assert_running();
