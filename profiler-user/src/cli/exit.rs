@@ -51,6 +51,7 @@ exits! {
     PidNamespace = 13, "firetower does not run in the initial pid namespace";
     NoSamples = 14, "nothing was sampled, so nothing was written";
     NotPython = 15, "the process runs no Python that can be read";
+    StoreInUse = 16, "another firetower uses the store";
     CommandNotExecutable = 126, "the command to record can't be executed";
     CommandNotFound = 127, "the command to record was not found";
 }
