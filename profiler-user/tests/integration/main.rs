@@ -27,6 +27,7 @@ mod hosts;
 mod http;
 mod http_api;
 mod http_api_live;
+mod http_api_long;
 mod http_api_service;
 mod labels;
 mod lies;
