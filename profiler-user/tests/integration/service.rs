@@ -99,7 +99,8 @@ impl Service {
         }
     }
 
-    fn terminate(self) -> Finished {
+    /// Ends it by a signal, and waits for it.
+    pub fn terminate(self) -> Finished {
         self.running.signal(Signal::SIGTERM);
         self.running.finish()
     }
