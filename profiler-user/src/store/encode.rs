@@ -227,6 +227,9 @@ mod tests {
     use super::*;
     use crate::aggregate::WindowRow;
     use crate::model::{Labels, Pid, Reason, Stacks, Tid, Weight};
+    use crate::store::schema::{SAMPLES, STACKS, VERSION, frame_fields};
+
+    const CONTRACT: &str = include_str!("../../../docs/store.md");
 
     fn frame(function: &str, line: u32) -> Frame {
         let file = "/app/main.py".into();
@@ -298,6 +301,18 @@ mod tests {
     fn the_hash_is_the_documented_one() {
         let rows = [frame_row(&frame("main", 7)), frame_row(&Frame::unknown(Reason::NotPython))];
         assert_eq!(hex::encode(hash(&rows)), "fd45f9c9b0bf31cf475b311fcb1be61b");
+        assert!(CONTRACT.contains(&format!("its id is `{}`", hex::encode(hash(&rows)))));
+    }
+
+    #[test]
+    fn the_contract_has_every_column() {
+        let columns =
+            [SAMPLES.fields(), STACKS.fields()].into_iter().flatten().map(|field| field.name().clone());
+        let frames = frame_fields().iter().map(|field| format!(".{}", field.name())).collect::<Vec<_>>();
+        for name in columns.chain(frames) {
+            assert!(CONTRACT.contains(&format!("`{name}`")), "docs/store.md does not have `{name}`");
+        }
+        assert!(CONTRACT.contains(&format!("version `{VERSION}`")));
     }
 
     #[test]
