@@ -4,7 +4,7 @@
 //! An example and no subcommand: no user of firetower has a use for it. CPU time does not depend on how fast windows come,
 //! but for how many a commit has: in life, and here if it is not too fast for the disk, each is one of its own.
 //!
-//! Usage: `store_load DIRECTORY HOURS FASTER`; 30 hours and more include rolling a day up.
+//! Usage: `store_cost DIRECTORY HOURS FASTER`; 30 hours and more include rolling a day up.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const FIRST: u64 = 1_795_478_400_000_000_000;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let mut argument = || arguments.next().context("usage: store_load DIRECTORY HOURS FASTER");
+    let mut argument = || arguments.next().context("usage: store_cost DIRECTORY HOURS FASTER");
     let directory = PathBuf::from(argument()?);
     let hours: u64 = argument()?.parse().context("HOURS is a whole number")?;
     let faster: u32 = argument()?.parse().context("FASTER is a whole number")?;
