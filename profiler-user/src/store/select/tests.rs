@@ -320,6 +320,31 @@ fn a_file_that_is_gone_is_told_from_one_that_is_broken() {
     assert!(store.ask(&everything()).is_ok());
 }
 
+/// A file of which nothing but the footer is left shows what is read: it answers what its bounds rule out.
+#[test]
+fn what_bounds_rule_out_is_not_read() {
+    let windows = windows(&[(0, 1, 5, 2), (0, 4, 5, 2)]);
+    let mut store = Store::empty();
+    let encoded = encode(&windows[0], "node", |_, _| true);
+    let mut bytes = parquet(std::slice::from_ref(&encoded.samples));
+    let end = bytes.len();
+    let footer = u32::from_le_bytes(bytes[end - 8..end - 4].try_into().expect("4 bytes")) as usize;
+    bytes[4..end - 8 - footer].fill(0xff);
+    store.sources.samples.push(Source { content: store.put("f", bytes), times: 0..i64::MAX });
+    let with = |name: &str, value: &str| {
+        let matchers = vec![Matcher::new(name, Comparison::Equal, value).expect("no pattern")];
+        store.ask(&Select { selector: Selector { matchers }, ..everything() })
+    };
+    for (name, value) in [("service", "api"), ("service", ""), ("pid", "7"), ("pid", "x"), ("tid", "")] {
+        assert!(with(name, value).expect("nothing to read").rows.is_empty(), "{name}={value}");
+    }
+    for question in [Select { until: START, ..everything() }, Select { since: START + 1, ..everything() }] {
+        assert!(store.ask(&question).expect("nothing to read").rows.is_empty());
+    }
+    assert!(with("service", "web").is_err() && with("pid", "2").is_err() && with("team", "x").is_err());
+    assert!(store.ask(&everything()).is_err());
+}
+
 #[test]
 fn a_file_of_another_version_is_refused() {
     let mut store = Store::empty();
