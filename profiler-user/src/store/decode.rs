@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, BinaryArray, DictionaryArray, MapArray, RecordBatch, StringArray, StructArray};
-use arrow_schema::{DataType, Fields};
+use arrow_schema::DataType;
 
 use super::rows::{FrameRow, SampleRow, SeriesKey, StackHash, StackRow};
 use super::schema::{SAMPLES, SERIES_TEXTS, STACKS};
@@ -260,11 +260,6 @@ impl<'a> SeriesColumns<'a> {
             labels,
         }))
     }
-}
-
-/// Columns of a file that this version does not know, and would lose if it wrote the file anew.
-pub fn has_unknown(known: &Fields, found: &Fields) -> bool {
-    found.iter().any(|field| known.find(field.name()).is_none())
 }
 
 #[cfg(test)]

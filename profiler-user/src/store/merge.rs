@@ -256,9 +256,8 @@ mod tests {
         let Looked::Footer(found) = looked else { panic!("{looked:?}") };
         assert_eq!(found, footer, "what was written is what is read");
         let reader = read(Table::Samples, content).unwrap();
-        assert!(!reader.unknown_columns);
         let mut interner = Interner::default();
-        let batches = reader.batches.map(|batch| sample_rows(&batch.unwrap(), &mut interner).unwrap());
+        let batches = reader.map(|batch| sample_rows(&batch.unwrap(), &mut interner).unwrap());
         let rows: Vec<SampleRow> = batches.flatten().collect();
         assert_eq!(rows.len() as u64, footer.rows);
         let times = (
@@ -332,7 +331,7 @@ mod tests {
         let mut interner = Interner::default();
         let reader = read(Table::Stacks, content.clone()).unwrap();
         let rows: Vec<StackRow> =
-            reader.batches.flat_map(|batch| stack_rows(&batch.unwrap(), &mut interner).unwrap()).collect();
+            reader.flat_map(|batch| stack_rows(&batch.unwrap(), &mut interner).unwrap()).collect();
         assert_eq!(rows.iter().map(|row| row.stack[0]).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(rows.iter().all(|row| row.frames == vec![frame.clone(); 3]));
         assert!(

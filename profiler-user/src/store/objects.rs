@@ -15,6 +15,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
+use super::steps::Steps;
+
 /// An operation on a file failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} {path:?} failed: {source}")]
@@ -47,9 +49,27 @@ pub struct Listed {
 #[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
-    runtime: Arc<tokio::runtime::Runtime>,
+    runtime: Arc<Runtime>,
+    steps: Steps,
     /// Where they lie, if that is a local directory.
     local: Option<Arc<LocalPath>>,
+}
+
+struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Runtime {
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.0.as_ref().expect("it is there until it is dropped").block_on(future)
+    }
+}
+
+impl Drop for Runtime {
+    /// The last one to hold it may be async code, which must not wait for it to end.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl std::fmt::Debug for Objects {
@@ -80,7 +100,14 @@ impl Objects {
             .max_blocking_threads(4)
             .thread_keep_alive(std::time::Duration::from_secs(1))
             .build()?;
-        Ok(Objects { store, runtime: Arc::new(runtime), local: None })
+        let runtime = Arc::new(Runtime(Some(runtime)));
+        Ok(Objects { store, runtime, steps: Steps::default(), local: None })
+    }
+
+    /// With somebody who may step in.
+    #[must_use]
+    pub fn watched(self, steps: Steps) -> Objects {
+        Objects { steps, ..self }
     }
 
     /// The whole content.
@@ -121,10 +148,22 @@ impl Objects {
     /// # Errors
     /// If it can't be written; then what was there before still is.
     pub fn put(&self, path: &Path, content: Bytes) -> Result<(), ObjectError> {
+        self.step("put", path).map_err(error("writing", path))?;
         let payload = PutPayload::from_bytes(content);
         self.runtime.block_on(self.store.put(path, payload)).map_err(error("writing", path))?;
         self.restrict(path);
-        Ok(())
+        self.step("put is done", path).map_err(error("writing", path))
+    }
+
+    /// Moves a file, over one that may be there.
+    ///
+    /// # Errors
+    /// If it is not there, or can't be moved.
+    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), ObjectError> {
+        self.step("rename", from).map_err(error("moving", from))?;
+        self.runtime.block_on(self.store.rename(from, to)).map_err(error("moving", from))?;
+        self.remove_empty_folders(from);
+        self.step("rename is done", from).map_err(error("moving", from))
     }
 
     /// All files whose names begin with these parts, sorted by name.
@@ -145,13 +184,48 @@ impl Objects {
     /// # Errors
     /// If it can't be deleted.
     pub fn delete(&self, path: &Path) -> Result<(), ObjectError> {
+        self.step("delete", path).map_err(error("deleting", path))?;
         match self.runtime.block_on(self.store.delete(path)).map_err(error("deleting", path)) {
-            Err(failed) if !failed.is_not_found() => Err(failed),
-            _ => {
-                self.remove_empty_folders(path);
-                Ok(())
+            Err(failed) if !failed.is_not_found() => return Err(failed),
+            _ => self.remove_empty_folders(path),
+        }
+        self.step("delete is done", path).map_err(error("deleting", path))
+    }
+
+    fn step(&self, what: &str, path: &Path) -> Result<(), object_store::Error> {
+        let failed = |error| object_store::Error::Generic { store: "steps", source: Box::new(error) };
+        self.steps.at(|| format!("{what} {path}")).map_err(failed)
+    }
+
+    /// Deletes what writes that did not come to their end have left; only a local store has such files. A listing does not
+    /// have them.
+    ///
+    /// # Errors
+    /// If a folder can't be read, or one can't be deleted.
+    pub fn remove_leftovers(&self, prefix: &Path) -> std::io::Result<()> {
+        let Some(folder) = self.local_file(prefix) else { return Ok(()) };
+        let mut folders = vec![folder];
+        while let Some(folder) = folders.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let name = entry.file_name();
+                // What `object_store` calls a file that it is not done with: the name, a number sign, a number.
+                let staged =
+                    name.to_str().and_then(|name| name.rsplit_once('#')).is_some_and(|(_, number)| {
+                        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+                    });
+                match entry.file_type()? {
+                    kind if kind.is_dir() => folders.push(entry.path()),
+                    kind if kind.is_file() && staged => std::fs::remove_file(entry.path())?,
+                    _ => {}
+                }
             }
         }
+        Ok(())
     }
 
     /// Nobody else may read what is stored, whatever the process's umask is. The store's own folders are closed before
@@ -159,15 +233,24 @@ impl Objects {
     fn restrict(&self, path: &Path) {
         let Some(file) = self.local_file(path) else { return };
         // What can't be changed was made by somebody else on purpose: it was written, and that is what counts.
-        let _ = std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600));
+        let _ = std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600));
+        for folder in self.folders(&file) {
+            let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
+        }
+    }
+
+    /// Folders that writing a file may have made, the deepest first: not the store's, nor a table's.
+    fn folders<'a>(&self, file: &'a LocalPath) -> impl Iterator<Item = &'a LocalPath> {
+        let root = self.local.clone();
+        let inside =
+            move |folder: &&LocalPath| folder.parent().is_some_and(|parent| Some(parent) != root.as_deref());
+        file.ancestors().skip(1).take_while(inside)
     }
 
     /// Days of which nothing is left.
     fn remove_empty_folders(&self, path: &Path) {
-        let Some(root) = &self.local else { return };
         let Some(file) = self.local_file(path) else { return };
-        let folders = file.ancestors().skip(1).take_while(|folder| *folder != &**root);
-        for folder in folders {
+        for folder in self.folders(&file) {
             // The first that is not empty stays, and so do all above it.
             if std::fs::remove_dir(folder).is_err() {
                 break;
@@ -210,7 +293,27 @@ mod tests {
         objects.delete(&path).unwrap();
         objects.delete(&path).unwrap();
         assert!(objects.get(&path).unwrap_err().is_not_found());
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "empty folders go");
+        assert_eq!(std::fs::read_dir(directory.path().join("a")).unwrap().count(), 0, "empty folders go");
+    }
+
+    #[test]
+    fn what_an_unfinished_write_left_is_removed() {
+        let (directory, objects) = objects();
+        objects.put(&Path::from_iter(["a", "b", "f.parquet"]), "x".into()).unwrap();
+        let folder = directory.path().join("a/b");
+        std::fs::write(folder.join("f.parquet#1"), "half").unwrap();
+        objects.remove_leftovers(&Path::from("a")).unwrap();
+        let names: Vec<_> =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["f.parquet"]);
+        objects.remove_leftovers(&Path::from("nothing")).unwrap();
+    }
+
+    #[test]
+    fn it_may_be_dropped_by_async_code() {
+        let (_directory, objects) = objects();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async move { drop(objects) });
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -134,6 +134,8 @@ pub struct Footer {
     pub rows: u64,
     /// Of `samples`: when its first window began and when its last was over at the latest, Unix milliseconds.
     pub times: Option<(i64, i64)>,
+    /// Whether it has columns that this version does not know, and would lose if it wrote the file anew.
+    pub unknown_columns: bool,
 }
 
 impl Footer {
@@ -143,7 +145,8 @@ impl Footer {
         let (first, last) = range_i64(metadata, "time").unzip();
         let window = range_i32(metadata, "window_ms").map(|(_, longest)| i64::from(longest));
         let times = first.zip(last).zip(window);
-        Ok(Footer { rows, times: times.map(|((first, last), window)| (first, last.saturating_add(window))) })
+        let times = times.map(|((first, last), window)| (first, last.saturating_add(window)));
+        Ok(Footer { rows, times, unknown_columns: false })
     }
 }
 
@@ -199,8 +202,10 @@ pub fn look(table: Table, end: &Bytes, bytes: u64) -> Result<Looked, SegmentErro
         other => other?,
     }
     let metadata = Arc::new(reader.finish()?);
-    check(table, &ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new())?)?;
-    Ok(Looked::Footer(Footer::of(&metadata)?))
+    let arrow = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new())?;
+    check(table, &arrow)?;
+    let unknown_columns = arrow.schema().fields().len() > table.schema().fields().len();
+    Ok(Looked::Footer(Footer { unknown_columns, ..Footer::of(&metadata)? }))
 }
 
 fn check(table: Table, metadata: &ArrowReaderMetadata) -> Result<(), SegmentError> {
@@ -222,22 +227,25 @@ fn check(table: Table, metadata: &ArrowReaderMetadata) -> Result<(), SegmentErro
     Ok(())
 }
 
-/// A file that is read from its beginning to its end.
-pub struct SegmentReader {
-    /// Its batches.
-    pub batches: ParquetRecordBatchReader,
-    /// Whether it has columns that this version does not know.
-    pub unknown_columns: bool,
-}
-
-/// Opens a file of this table.
+/// Opens a file of this table, to be read from its beginning to its end.
 ///
 /// # Errors
 /// If it is no such file.
-pub fn read(table: Table, content: Bytes) -> Result<SegmentReader, SegmentError> {
+pub fn read(table: Table, content: Bytes) -> Result<ParquetRecordBatchReader, SegmentError> {
     let metadata = ArrowReaderMetadata::load(&content, ArrowReaderOptions::new())?;
     check(table, &metadata)?;
-    let unknown_columns = super::decode::has_unknown(table.schema().fields(), metadata.schema().fields());
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(content, metadata);
-    Ok(SegmentReader { batches: builder.with_batch_size(BATCH).build()?, unknown_columns })
+    Ok(builder.with_batch_size(BATCH).build()?)
+}
+
+/// Opens a file of which only the ids of stacks are read.
+///
+/// # Errors
+/// If it is no file of `stacks`.
+pub fn read_stack_ids(content: Bytes) -> Result<ParquetRecordBatchReader, SegmentError> {
+    let metadata = ArrowReaderMetadata::load(&content, ArrowReaderOptions::new())?;
+    check(Table::Stacks, &metadata)?;
+    let only = ProjectionMask::columns(metadata.parquet_schema(), ["stack_id"]);
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(content, metadata);
+    Ok(builder.with_batch_size(BATCH).with_projection(only).build()?)
 }
