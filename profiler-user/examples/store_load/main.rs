@@ -19,7 +19,7 @@ use firetower::model::Weight;
 use load::{Load, PROCESSES, SECOND, WINDOW};
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
-use store::Store;
+use store::Fed;
 
 /// Windows of an hour.
 const HOUR: u64 = 3600 / WINDOW;
@@ -27,6 +27,7 @@ const HOUR: u64 = 3600 / WINDOW;
 const CHUNK: u64 = HOUR / 6;
 /// 2026-11-24, 00:00 UTC.
 const START: u64 = 1_795_478_400 * SECOND;
+const DAY: u64 = 24 * 3600 * SECOND;
 /// How often a warm flame graph is made; the fastest counts.
 const REPEATS: usize = 5;
 
@@ -50,10 +51,9 @@ struct Run {
     hours: u64,
 }
 
-/// CPU time and sums of what was stored.
+/// What was made up.
 #[derive(Default)]
-struct Fed {
-    cpu: Duration,
+struct Made {
     pprof_cpu: Duration,
     rows: u64,
     first_hour_rows: u64,
@@ -63,45 +63,51 @@ struct Fed {
 
 impl Run {
     fn all(&self) -> Result<Value> {
-        let store_folder = self.fresh("store")?;
         let pprof_folder = self.fresh("pprof")?;
-        let mut store = Store::open(&store_folder)?;
+        let mut store = Fed::open(&self.fresh("store")?, START)?;
         let mut sqlite = sqlite::Export::new(&self.folder)?;
-        let fed = self.feed(&mut store, &pprof_folder, &mut sqlite)?;
-        let sqlite = sqlite.finish()?;
+        let made = self.feed(&mut store, &pprof_folder, &mut sqlite)?;
         let end = START + self.hours * HOUR * WINDOW * SECOND;
-        let last_hour = end - HOUR * WINDOW * SECOND;
-        let covered = self.hours as f64 * 3600.0;
-        let (hour_cold, hour_warm) = self.store_times(&store, (last_hour, end))?;
-        let (all_cold, all_warm) = self.store_times(&store, (START, end))?;
-        let (_, all) = store.flame_graph(START, end)?;
-        let sum = all.rows.iter().fold(Weight::default(), |mut sum, row| {
-            sum += row.weight;
-            sum
-        });
-        ensure!(sum == fed.total, "{sum:?} was stored of {:?}", fed.total);
-        let stacks = store.stacks;
-        let pprof = self.pprof(&pprof_folder, &fed)?;
+        store.settle(end)?;
+        let (cpu, sizes, files) = (store.cpu()?, store.sizes(), store.files());
+        let (hour_cold, hour_warm) = store_times(&store, (end - HOUR * WINDOW * SECOND, end))?;
+        let (all_cold, all_warm) = store_times(&store, (START, end))?;
+        check(&store, end, &made)?;
+        // What becomes of it when the day has been over for a day.
+        let busy = store.cpu()?;
+        store.settle(START + 3 * DAY)?;
+        let (rolled_up_cpu, rolled_up) = (store.cpu()?.saturating_sub(busy), store.sizes());
+        let (rolled_up_cold, rolled_up_warm) = store_times(&store, (START, end))?;
+        check(&store, end, &made)?;
+        let percent = |cpu: Duration| 100.0 * cpu.as_secs_f64() / (self.hours as f64 * 3600.0);
         Ok(json!({
             "processes": PROCESSES,
             "frequency": self.frequency,
             "hours": self.hours,
-            "samples": fed.total.samples,
-            "rows": fed.rows,
-            "stacks": stacks,
-            "first_hour_rows": fed.first_hour_rows,
+            "samples": made.total.samples,
+            "rows": made.rows,
+            "stacks": store.stacks(),
+            "first_hour_rows": made.first_hour_rows,
             "store": {
-                "samples_bytes": store.samples_bytes,
-                "stacks_bytes": store.stacks_bytes,
-                "cpu_s": fed.cpu.as_secs_f64(),
-                "cpu_percent": 100.0 * fed.cpu.as_secs_f64() / covered,
+                "samples_bytes": sizes.samples,
+                "stacks_bytes": sizes.stacks,
+                "files": files,
+                "cpu_percent": percent(cpu),
                 "hour_cold_ms": hour_cold,
                 "hour_warm_ms": hour_warm,
                 "all_cold_ms": all_cold,
                 "all_warm_ms": all_warm,
             },
-            "pprof": pprof,
-            "sqlite": sqlite,
+            "rolled_up": {
+                "samples_bytes": rolled_up.samples,
+                "stacks_bytes": rolled_up.stacks,
+                "files": store.files(),
+                "cpu_percent": percent(rolled_up_cpu),
+                "all_cold_ms": rolled_up_cold,
+                "all_warm_ms": rolled_up_warm,
+            },
+            "pprof": self.pprof(&pprof_folder, &made)?,
+            "sqlite": sqlite.finish()?,
         }))
     }
 
@@ -115,44 +121,28 @@ impl Run {
         Ok(folder)
     }
 
-    fn feed(&self, store: &mut Store, pprof: &Path, sqlite: &mut sqlite::Export) -> Result<Fed> {
+    fn feed(&self, store: &mut Fed, pprof: &Path, sqlite: &mut sqlite::Export) -> Result<Made> {
         let mut load = Load::new(START, self.frequency);
-        let mut fed = Fed::default();
+        let mut made = Made::default();
         for chunk in 0..self.hours * HOUR / CHUNK {
             let windows: Vec<_> = (0..CHUNK).map(|_| load.window()).collect();
             for window in &windows {
-                fed.rows += window.rows.len() as u64;
-                window.rows.iter().for_each(|row| fed.total += row.weight);
+                made.rows += window.rows.len() as u64;
+                window.rows.iter().for_each(|row| made.total += row.weight);
             }
             if chunk < HOUR / CHUNK {
                 windows.iter().try_for_each(|window| sqlite.add(window))?;
-                let begin = cpu()?;
+                let begin = this_thread()?;
                 windows.iter().try_for_each(|window| pprof::write(window, pprof))?;
-                fed.pprof_cpu += cpu()?.saturating_sub(begin);
-                (fed.first_hour, fed.first_hour_rows) = (fed.total, fed.rows);
+                made.pprof_cpu += this_thread()?.saturating_sub(begin);
+                (made.first_hour, made.first_hour_rows) = (made.total, made.rows);
             }
-            let begin = cpu()?;
-            windows.iter().try_for_each(|window| store.submit(window))?;
-            fed.cpu += cpu()?.saturating_sub(begin);
+            store.store(windows)?;
         }
-        let begin = cpu()?;
-        store.seal()?;
-        fed.cpu += cpu()?.saturating_sub(begin);
-        Ok(fed)
+        Ok(made)
     }
 
-    /// Milliseconds of a flame graph from files that are not in memory (none, if that can't be had), and from files that
-    /// are.
-    fn store_times(&self, store: &Store, (since, until): (u64, u64)) -> Result<(Option<f64>, f64)> {
-        let cold = if drop_caches() { Some(store.flame_graph(since, until)?.0) } else { None };
-        let mut warm = f64::INFINITY;
-        for _ in 0..REPEATS {
-            warm = warm.min(store.flame_graph(since, until)?.0);
-        }
-        Ok((cold, warm))
-    }
-
-    fn pprof(&self, folder: &Path, fed: &Fed) -> Result<Value> {
+    fn pprof(&self, folder: &Path, made: &Made) -> Result<Value> {
         let mut files = Vec::new();
         let mut bytes = 0;
         for entry in fs::read_dir(folder)? {
@@ -167,20 +157,44 @@ impl Run {
             let took = begin.elapsed().as_secs_f64() * 1000.0;
             let samples: u64 = sums.values().map(|weight| weight.samples).sum();
             ensure!(
-                samples == fed.first_hour.samples && stacks.node_count() > 0,
+                samples == made.first_hour.samples && stacks.node_count() > 0,
                 "other samples than were written"
             );
             Ok(took)
         };
         let cold = if drop_caches() { Some(ask()?) } else { None };
-        Ok(json!({ "bytes": bytes, "files": files.len(), "cpu_s": fed.pprof_cpu.as_secs_f64(),
+        Ok(json!({ "bytes": bytes, "files": files.len(), "cpu_s": made.pprof_cpu.as_secs_f64(),
             "hour_cold_ms": cold, "hour_warm_ms": ask()?.min(ask()?) }))
     }
+}
+
+/// Milliseconds of a flame graph from files that are not in memory (none, if that can't be had), and from files that are.
+fn store_times(store: &Fed, (since, until): (u64, u64)) -> Result<(Option<f64>, f64)> {
+    let cold = if drop_caches() { Some(store.flame_graph(since, until)?.0) } else { None };
+    let mut warm = f64::INFINITY;
+    for _ in 0..REPEATS {
+        warm = warm.min(store.flame_graph(since, until)?.0);
+    }
+    Ok((cold, warm))
+}
+
+/// Nothing may be missing.
+fn check(store: &Fed, end: u64, made: &Made) -> Result<()> {
+    let (_, all) = store.flame_graph(START, end)?;
+    let mut sum = Weight::default();
+    all.rows.iter().for_each(|row| sum += row.weight);
+    ensure!(sum == made.total, "{sum:?} was stored of {:?}", made.total);
+    Ok(())
 }
 
 /// CPU time of all threads so far.
 fn cpu() -> Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.into())
+}
+
+/// CPU time of the one that runs this.
+fn this_thread() -> Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
 /// Empties the page cache, if this process may.

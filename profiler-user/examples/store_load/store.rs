@@ -1,89 +1,138 @@
-//! The store itself, as `serve` uses it. (For now by hand.)
+//! The store as `serve` uses it, with its clock and its intervals pushed: what takes ten minutes there takes a second.
 
-use std::collections::HashSet;
 use std::path::Path;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use firetower::aggregate::Window;
 use firetower::model::select::{Select, Selected};
-use firetower::store::encode::encode;
-use firetower::store::merge;
-use firetower::store::names::Partition;
-use firetower::store::objects::Objects;
-use firetower::store::select::{Content, Source, Sources, select};
+use firetower::store::names::Table;
+use firetower::store::{Intervals, Memory, Options, Status, Store};
 
-pub struct Store {
-    objects: Objects,
-    sources: Sources,
-    known: HashSet<(i32, [u8; 16])>,
-    held: Vec<firetower::store::encode::Encoded>,
-    pub samples_bytes: u64,
-    pub stacks_bytes: u64,
-    pub stacks: u64,
-    files: u64,
+use crate::{cpu, this_thread};
+
+/// For what is ten minutes otherwise.
+const SEAL: Duration = Duration::from_secs(1);
+/// For what is an hour: as many seals as there.
+const COMPACT: Duration = Duration::from_secs(6);
+/// How long the store may take for anything.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How often its status is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A store that is fed.
+pub struct Fed {
+    store: Store,
+    now: Arc<AtomicU64>,
+    submitted: u64,
+    /// CPU time of this thread in the store's functions.
+    cpu: Duration,
+    /// CPU time of all others when it was opened.
+    others: Duration,
 }
 
-impl Store {
-    pub fn open(folder: &Path) -> Result<Store> {
-        Ok(Store {
-            objects: Objects::local(folder)?,
-            sources: Sources::default(),
-            known: HashSet::new(),
-            held: Vec::new(),
-            samples_bytes: 0,
-            stacks_bytes: 0,
-            stacks: 0,
-            files: 0,
+/// Bytes of both tables.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub samples: u64,
+    pub stacks: u64,
+}
+
+impl Fed {
+    /// In an empty folder.
+    pub fn open(folder: &Path, start: u64) -> Result<Fed> {
+        let now = Arc::new(AtomicU64::new(start));
+        let clock = now.clone();
+        let others = others()?;
+        let options = Options::new(folder.to_owned(), "node-1".to_owned());
+        let options = Options {
+            intervals: Intervals { seal: SEAL, compact: COMPACT, ..options.intervals },
+            // A window comes every ten seconds there, and not all of them at once.
+            memory: Memory { queued_windows: 1000, queued_bytes: 1 << 30, ..options.memory },
+            clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+            ..options
+        };
+        let (store, _) = Store::open(options)?;
+        Ok(Fed { store, now, submitted: 0, cpu: Duration::ZERO, others })
+    }
+
+    /// Stores windows; returns when they are in Parquet.
+    pub fn store(&mut self, windows: Vec<Window>) -> Result<()> {
+        let begin = this_thread()?;
+        for window in windows {
+            self.now.store(window.start + window.length, Ordering::Relaxed);
+            self.submitted += 1;
+            self.store.submit(window);
+        }
+        self.cpu += this_thread()?.saturating_sub(begin);
+        let submitted = self.submitted;
+        self.wait(|status| status.windows_written == submitted && status.logs.files == 0)?;
+        Ok(())
+    }
+
+    /// Goes to a time, and waits until nothing is left to be done.
+    pub fn settle(&self, now: u64) -> Result<()> {
+        self.now.store(now, Ordering::Relaxed);
+        let (mut last, mut since) = (self.store.status(), Instant::now());
+        self.wait(|status| {
+            if *status != last {
+                (last, since) = (status.clone(), Instant::now());
+            }
+            since.elapsed() > COMPACT + SEAL * 2
         })
     }
 
-    pub fn submit(&mut self, window: &Window) -> Result<()> {
-        let known = &self.known;
-        let encoded = encode(window, "node-1", |date, hash| !known.contains(&(date, *hash)));
-        self.stacks += encoded.hashes.len() as u64;
-        self.known.extend(encoded.hashes.iter().map(|hash| (encoded.date, *hash)));
-        if self.held.last().is_some_and(|held| held.date != encoded.date) || self.held.len() >= 360 {
-            self.seal()?;
+    fn wait(&self, mut until: impl FnMut(&Status) -> bool) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let status = self.store.status();
+            ensure!(status.failures == 0 && status.windows_dropped == 0, "the store has failed: {status:?}");
+            if until(&status) {
+                return Ok(());
+            }
+            ensure!(begin.elapsed() < PATIENCE, "the store takes too long: {status:?}");
+            std::thread::sleep(LOOK);
         }
-        self.held.push(encoded);
-        Ok(())
     }
 
-    pub fn seal(&mut self) -> Result<()> {
-        let held = std::mem::take(&mut self.held);
-        let Some(first) = held.first() else { return Ok(()) };
-        let partition = Partition { node: "node-1".into(), date: first.date };
-        let samples = held.iter().map(|encoded| merge::slices(&encoded.samples)).collect();
-        let stacks = held.iter().map(|encoded| merge::slices(&encoded.stacks)).collect();
-        self.files += 1;
-        let mut times = 0..i64::MAX;
-        if let Some((bytes, footer)) = merge::samples(&partition, samples, None)? {
-            let (since, until) = footer.times.expect("times");
-            times = since..until;
-            self.samples_bytes += bytes.len() as u64;
-            self.sources.samples.push(self.put("samples", bytes, times.clone())?);
-        }
-        if let Some((bytes, _)) = merge::stacks(&partition, stacks)? {
-            self.stacks_bytes += bytes.len() as u64;
-            self.sources.stacks.push(self.put("stacks", bytes, times)?);
-        }
-        Ok(())
+    /// CPU time of everything that the store did so far.
+    pub fn cpu(&self) -> Result<Duration> {
+        Ok(self.cpu + others()?.saturating_sub(self.others))
     }
 
-    fn put(&self, table: &str, bytes: bytes::Bytes, times: std::ops::Range<i64>) -> Result<Source> {
-        let path = object_store::path::Path::from(format!("{table}/{}", self.files));
-        let size = bytes.len() as u64;
-        self.objects.put(&path, bytes)?;
-        Ok(Source { content: Content::Object { path, size }, times })
+    /// What its files take.
+    pub fn sizes(&self) -> Sizes {
+        let status = self.store.status();
+        let of = |table| {
+            status.segments.iter().filter(move |((of, _), _)| *of == table).map(|(_, files)| files.bytes)
+        };
+        Sizes { samples: of(Table::Samples).sum(), stacks: of(Table::Stacks).sum() }
     }
 
-    /// The milliseconds that a flame graph takes.
+    /// How many files it has.
+    pub fn files(&self) -> u64 {
+        self.store.status().segments.values().map(|files| files.files).sum()
+    }
+
+    /// Rows of `stacks` that were written.
+    pub fn stacks(&self) -> u64 {
+        self.store.status().stacks_written
+    }
+
+    /// A flame graph by line, and the milliseconds that it took.
     pub fn flame_graph(&self, since: u64, until: u64) -> Result<(f64, Selected)> {
         let question = Select { since, until, stacks: true, ..Select::default() };
         let begin = Instant::now();
-        let selected = select(&self.objects, &self.sources, &question)?;
+        let selected = self.store.snapshot(Vec::new()).select(&question)?;
+        let took = begin.elapsed().as_secs_f64() * 1000.0;
         ensure!(!selected.rows.is_empty(), "an answer without rows");
-        Ok((begin.elapsed().as_secs_f64() * 1000.0, selected))
+        Ok((took, selected))
     }
+}
+
+/// CPU time of all threads but this one. It makes up the load, and asks questions.
+fn others() -> Result<Duration> {
+    Ok(cpu()?.saturating_sub(this_thread()?))
 }
