@@ -96,19 +96,23 @@ fn show(table: &mut Table, numbers: &Numbers<'_>) -> Result<()> {
     let (samples, stacks) = (get("/store/samples_bytes")?, get("/store/stacks_bytes")?);
     let day = |bytes: f64, hours: f64| bytes / 1e6 * 24.0 / hours;
     let store = day(samples + stacks, hours);
-    table.rows.push(vec![
-        Cell::Number(frequency, 0),
-        Cell::text("firetower"),
-        Cell::Number(store, 1),
-        Cell::Number(1.0, 1),
-        Cell::ratio(samples, get("/rows")?, 2),
-        Cell::ratio(stacks, get("/stacks")?, 1),
-        Cell::Number(get("/store/cpu_percent")?, 2),
-        numbers.time("/store/hour_cold_ms"),
-        numbers.time("/store/hour_warm_ms"),
-        numbers.time("/store/all_cold_ms"),
-        numbers.time("/store/all_warm_ms"),
-    ]);
+    for (key, name) in [("store", "firetower"), ("rolled_up", "firetower, rolled up")] {
+        let of = |field: &str| format!("/{key}/{field}");
+        let (samples, stacks) = (get(&of("samples_bytes"))?, get(&of("stacks_bytes"))?);
+        table.rows.push(vec![
+            Cell::Number(frequency, 0),
+            Cell::text(name),
+            Cell::Number(day(samples + stacks, hours), 1),
+            Cell::ratio(day(samples + stacks, hours), store, 1),
+            Cell::ratio(samples, get("/rows")?, 2),
+            Cell::ratio(stacks, get("/stacks")?, 1),
+            Cell::Number(get(&of("cpu_percent"))?, 2),
+            numbers.time(&of("hour_cold_ms")),
+            numbers.time(&of("hour_warm_ms")),
+            numbers.time(&of("all_cold_ms")),
+            numbers.time(&of("all_warm_ms")),
+        ]);
+    }
     for (key, name) in [("pprof", "pprof, gzip"), ("sqlite", "SQLite")] {
         let of = |field: &str| format!("/{key}/{field}");
         let bytes = get(&of("bytes"))?;
@@ -141,6 +145,7 @@ mod tests {
             "hours": 2, "frequency": 19, "rows": 1_000_000, "stacks": 1000, "first_hour_rows": 500_000,
             "store": { "samples_bytes": 2_000_000, "stacks_bytes": 50_000, "cpu_percent": 0.1, "hour_cold_ms": null,
                 "hour_warm_ms": 40, "all_cold_ms": null, "all_warm_ms": 70 },
+            "rolled_up": { "samples_bytes": 1_000_000, "stacks_bytes": 50_000, "cpu_percent": 0.1, "all_warm_ms": 50 },
             "pprof": { "bytes": 10_000_000, "cpu_s": 36, "hour_cold_ms": 1, "hour_warm_ms": 1 },
             "sqlite": { "bytes": 20_000_000, "cpu_s": 3.6, "hour_cold_ms": 1, "hour_warm_ms": 1 },
         });
@@ -149,7 +154,8 @@ mod tests {
         let shown = |row: usize, column: usize| table.rows[row][column].to_string();
         assert_eq!([shown(0, 2), shown(0, 4), shown(0, 5)], ["24.6", "2.00", "50.0"]);
         assert_eq!([shown(0, 7), shown(0, 8)], ["?", "40"]);
-        assert_eq!([shown(1, 2), shown(1, 6)], ["240.0", "1.00"]);
+        assert_eq!([shown(1, 2), shown(1, 3), shown(1, 4)], ["12.6", "0.5", "1.00"]);
+        assert_eq!([shown(2, 2), shown(2, 6)], ["240.0", "1.00"]);
         assert!(table.rows.iter().all(|row| row.len() == COLUMNS.len()));
     }
 }
