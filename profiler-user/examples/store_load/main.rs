@@ -68,14 +68,14 @@ impl Run {
         let mut sqlite = sqlite::Export::new(&self.folder)?;
         let made = self.feed(&mut store, &pprof_folder, &mut sqlite)?;
         let end = START + self.hours * HOUR * WINDOW * SECOND;
-        store.settle(end)?;
+        store.settle()?;
         let (cpu, sizes, files) = (store.cpu()?, store.sizes(), store.files());
         let (hour_cold, hour_warm) = store_times(&store, (end - HOUR * WINDOW * SECOND, end))?;
         let (all_cold, all_warm) = store_times(&store, (START, end))?;
         check(&store, end, &made)?;
         // What becomes of it when the day has been over for a day.
         let busy = store.cpu()?;
-        store.settle(START + 3 * DAY)?;
+        store.roll_up(START + 3 * DAY)?;
         let (rolled_up_cpu, rolled_up) = (store.cpu()?.saturating_sub(busy), store.sizes());
         let (rolled_up_cold, rolled_up_warm) = store_times(&store, (START, end))?;
         check(&store, end, &made)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use firetower::aggregate::Window;
 use firetower::model::select::{Select, Selected};
-use firetower::store::names::Table;
+use firetower::store::names::{Level, Table};
 use firetower::store::{Intervals, Memory, Options, Status, Store};
 
 use crate::{cpu, this_thread};
@@ -72,19 +72,21 @@ impl Fed {
         Ok(())
     }
 
-    /// Goes to a time, and waits until nothing is left to be done.
-    pub fn settle(&self, now: u64) -> Result<()> {
-        self.now.store(now, Ordering::Relaxed);
-        let (mut last, mut since) = (self.store.status(), Instant::now());
+    /// Waits until sealed files are put together; one alone stays as it is.
+    pub fn settle(&self) -> Result<()> {
         self.wait(|status| {
-            if *status != last {
-                (last, since) = (status.clone(), Instant::now());
-            }
-            since.elapsed() > COMPACT + SEAL * 2
+            let sealed = status.segments.iter().filter(|((_, level), _)| *level == Level::Sealed);
+            sealed.clone().all(|(_, files)| files.files <= 1)
         })
     }
 
-    fn wait(&self, mut until: impl FnMut(&Status) -> bool) -> Result<()> {
+    /// Goes to a time when all is rolled up, and waits for that.
+    pub fn roll_up(&self, now: u64) -> Result<()> {
+        self.now.store(now, Ordering::Relaxed);
+        self.wait(|status| status.segments.keys().all(|(_, level)| *level == Level::RolledUp))
+    }
+
+    fn wait(&self, until: impl Fn(&Status) -> bool) -> Result<()> {
         let begin = Instant::now();
         loop {
             let status = self.store.status();
