@@ -75,8 +75,8 @@ impl Fed {
     /// Waits until sealed files are put together; one alone stays as it is.
     pub fn settle(&self) -> Result<()> {
         self.wait(|status| {
-            let sealed = status.segments.iter().filter(|((_, level), _)| *level == Level::Sealed);
-            sealed.clone().all(|(_, files)| files.files <= 1)
+            let mut sealed = status.segments.iter().filter(|((_, level), _)| *level == Level::Sealed);
+            sealed.all(|(_, files)| files.files <= 1)
         })
     }
 
