@@ -52,6 +52,7 @@ mod shares;
 mod short;
 mod sources;
 mod store;
+mod store_disk;
 mod store_kill;
 mod subinterpreters;
 mod target;
