@@ -1,7 +1,8 @@
 //! A Parquet file of the store: how it is written, and what its footer says.
 //!
-//! Both tables are compressed with zstd and have their texts in dictionaries. Row groups are small, as rows are sorted by
-//! service and process: whoever asks for one skips the groups of the others. It must not know where files lie.
+//! Both tables are compressed with zstd and have their texts in dictionaries. A file has several row groups, as rows are
+//! sorted by service and process: whoever asks for one skips the groups of the others. Each has dictionaries of its own,
+//! which small ones would be full of. It must not know where files lie.
 
 use std::sync::Arc;
 
