@@ -26,7 +26,6 @@ mod tree;
 use axum::Router;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
@@ -51,7 +50,5 @@ fn decoded(pairs: Pairs) -> Result<Vec<(String, String)>, HttpError> {
 /// All routes. Answers are compressed for who takes that, but for streams and for what is compressed already.
 pub(super) fn router() -> Router<App> {
     let compress = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
-    // Fast rather than small: it runs on the async threads.
-    let layer = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(compress);
-    routes::router().layer(layer)
+    routes::router().layer(CompressionLayer::new().compress_when(compress))
 }
