@@ -1,7 +1,7 @@
 //! `firetower serve`: profiles every Python process of this machine, all the time, and shows it over HTTP.
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+mod access;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::exit::{Exit, Failure};
 use super::failures;
 use crate::agent::{Agent, Publisher};
 use crate::capture::Options;
-use crate::http::{self, Live, LiveSettings, Readiness};
+use crate::http::{self, Access, Listeners, Live, LiveSettings, Readiness};
 use crate::privileges;
 
 /// Longest wait for events: how late a sample may show.
@@ -30,14 +30,13 @@ const DISCOVER: Duration = Duration::from_secs(10);
   firetower serve                                     live flame graph at http://localhost:7070/
   firetower serve --listen 127.0.0.1:8080 -F 49
   curl -s localhost:7070/flamegraph.svg?seconds=60 -o now.svg
-  curl -s localhost:7070/metrics | grep firetower_")]
+  curl -s localhost:7070/metrics | grep firetower_
+  firetower serve --listen 0.0.0.0:7070 --token-file /etc/firetower/token
+  curl -s -H \"Authorization: Bearer $(cat /etc/firetower/token)\" node7:7070/metrics
+With a token, all of --listen needs it but /healthz and /readyz; --metrics-listen needs none.")]
 pub struct Args {
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7070")]
-    listen: SocketAddr,
-    /// Allow an address that other machines can reach: whoever reaches it sees every process's code paths
-    #[arg(long)]
-    allow_remote: bool,
+    #[command(flatten)]
+    access: access::AccessArgs,
     /// Samples a second on each CPU
     #[arg(short = 'F', long, value_name = "HZ", default_value = "19", value_parser = RangedU64ValueParser::<u32>::new().range(1..=9999))]
     frequency: u32,
@@ -51,10 +50,9 @@ pub struct Args {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    http::check_listen(args.listen, args.allow_remote)
-        .map_err(|error| Failure::new(Exit::RemoteRefused, error.to_string()))?;
+    let access = args.access.check()?;
     super::ensure_ready()?;
-    let listener = listen(args.listen).map_err(|error| cannot_listen(args.listen, &error))?;
+    let opened = args.access.open(access)?;
     let clock = super::clock()?;
     let settings =
         LiveSettings { frequency: args.frequency, retention: args.retention, started: clock.now(), clock };
@@ -71,25 +69,24 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         .build()
         .map_err(cannot_start)?;
     runtime.block_on(async {
-        let listener = TcpListener::from_std(listener).map_err(cannot_start)?;
-        serve(agent, live, listener, args).await
+        let main = TcpListener::from_std(opened.main).map_err(cannot_start)?;
+        let metrics = opened.metrics.map(TcpListener::from_std).transpose().map_err(cannot_start)?;
+        serve(agent, live, (Listeners { main, metrics }, opened.access), args).await
     })
 }
 
-fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-async fn serve(agent: Agent, live: Arc<Live>, listener: TcpListener, args: &Args) -> Result<u8, Failure> {
-    let address = listener.local_addr().unwrap_or(args.listen);
+async fn serve(
+    agent: Agent,
+    live: Arc<Live>,
+    (listeners, access): (Listeners, Access),
+    args: &Args,
+) -> Result<u8, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let profiling = tokio::task::spawn_blocking({
         let (live, stop) = (live.clone(), stop.clone());
         move || profile(agent, &live, &stop)
     });
-    eprintln!("firetower: serving on http://{address}/, {} Hz on each CPU", args.frequency);
+    announce(&listeners, &access, args);
 
     // Whichever comes first ends the service: a signal, or the profiler's own failure.
     let (ended, mut has_ended) = tokio::sync::watch::channel(false);
@@ -107,7 +104,7 @@ async fn serve(agent: Agent, live: Arc<Live>, listener: TcpListener, args: &Args
             _ = has_ended.wait_for(|ended| *ended) => {}
         }
     };
-    http::serve(listener, live, args.allow_remote, shutdown)
+    http::serve(listeners, live, access, shutdown)
         .await
         .map_err(|error| Failure::new(Exit::Internal, format!("the HTTP service failed: {error}")))?;
     stop.store(true, Ordering::SeqCst);
@@ -155,17 +152,14 @@ fn profile_until(
     agent.finish()
 }
 
-fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
-    let failure = |exit| Failure::new(exit, format!("can't listen on {address}: {error}"));
-    match error.kind() {
-        ErrorKind::AddrInUse => failure(Exit::AddressInUse).hint("choose another: --listen 127.0.0.1:7071"),
-        ErrorKind::PermissionDenied => {
-            failure(Exit::Privilege).hint("ports below 1024 need CAP_NET_BIND_SERVICE")
-        }
-        ErrorKind::AddrNotAvailable => {
-            failure(Exit::Usage).hint("it is no address of this machine: see `ip address`")
-        }
-        _ => failure(Exit::Internal),
+/// Says where to look, with the ports that the system chose where it was to choose.
+fn announce(listeners: &Listeners, access: &Access, args: &Args) {
+    let address = listeners.main.local_addr().unwrap_or(args.access.listen);
+    let token = if access.token.is_some() { ", with the token" } else { "" };
+    eprintln!("firetower: serving on http://{address}/{token}, {} Hz on each CPU", args.frequency);
+    let metrics = listeners.metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+    if let Some(address) = metrics.or(args.access.metrics_listen) {
+        eprintln!("firetower: metrics on http://{address}/metrics");
     }
 }
 

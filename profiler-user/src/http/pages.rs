@@ -124,6 +124,15 @@ pub(super) async fn not_found(uri: Uri) -> HttpError {
     )
 }
 
+/// On the address that has nothing else.
+pub(super) async fn only_metrics(uri: Uri) -> HttpError {
+    HttpError::new(
+        StatusCode::NOT_FOUND,
+        format!("there is no {:?} on this address", uri.path()),
+        "there are /metrics, /healthz and /readyz; the rest is on the address of --listen",
+    )
+}
+
 pub(super) async fn method_not_allowed() -> HttpError {
     HttpError::new(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -150,17 +159,15 @@ async fn compute<T: Send + 'static>(
         return Err(HttpError::busy());
     };
     let turn = turn.expect("the semaphore is never closed");
+    let app_live = app.live.clone();
     let work = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         work(&app.live, &params)
     });
     work.await.map_err(|error| {
         tracing::error!(%error, "a request failed");
-        HttpError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the request failed inside the agent",
-            "see the agent's log",
-        )
+        app_live.metrics().http().panicked();
+        HttpError::internal()
     })?
 }
 

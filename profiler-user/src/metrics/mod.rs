@@ -7,6 +7,7 @@
 //! Two kinds of counters: those that the agent adds to, and those that mirror a total that somebody else counts (the
 //! kernel side, `/proc`). Mirrors never go back: a total that is lower than the last one changes nothing.
 
+mod http;
 mod processes;
 
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +22,7 @@ use prometheus::{
 
 use crate::aggregate::{Overflow, Sizes};
 use crate::model::Reason;
+pub use http::{Connected, Cut, HttpMetrics, Rejection};
 use processes::ProcessCpu;
 pub use processes::{MAX_PROCESSES, ProcessLabels};
 
@@ -57,7 +59,7 @@ pub struct Metrics {
     unnamed: IntCounter,
     seconds_dropped: IntCounter,
     samples_dropped: IntCounter,
-    renders_rejected: IntCounter,
+    http: HttpMetrics,
 }
 
 /// Totals that the kernel side counts, summed over CPUs, since it was loaded.
@@ -153,10 +155,7 @@ impl Metrics {
                 "firetower_aggregate_dropped_samples_total",
                 "Samples in the buckets that were dropped before the end of their retention.",
             ),
-            renders_rejected: new.counter(
-                "firetower_http_rejected_requests_total",
-                "Requests for a profile that were turned away because too many were being answered.",
-            ),
+            http: HttpMetrics::new(&new),
             registry: new.registry,
         };
         metrics.create_children(frequency);
@@ -291,9 +290,14 @@ impl Metrics {
         mirror(&self.samples_dropped, overflow.samples_dropped);
     }
 
-    /// Counts a request that was turned away.
+    /// The metrics of the HTTP service.
+    pub fn http(&self) -> &HttpMetrics {
+        &self.http
+    }
+
+    /// Counts a request for a profile that was turned away because too many were being computed.
     pub fn request_rejected(&self) {
-        self.renders_rejected.inc();
+        self.http.rejected(Rejection::Busy);
     }
 
     /// All metrics in Prometheus' text format 0.0.4 ([`CONTENT_TYPE`]).
