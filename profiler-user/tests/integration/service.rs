@@ -16,8 +16,8 @@ use crate::running::{Finished, Running, firetower, run, wait_for};
 
 /// A running `firetower serve`.
 pub struct Service {
-    running: Running,
-    address: SocketAddr,
+    pub running: Running,
+    pub address: SocketAddr,
 }
 
 impl Service {
@@ -28,7 +28,12 @@ impl Service {
 
     fn listening(on: &str, arguments: &[&str]) -> Service {
         let all = ["serve", "--listen", on].into_iter().chain(arguments.iter().copied());
-        let mut running = Running::start(&mut firetower(all));
+        Service::of(&mut firetower(all))
+    }
+
+    /// Starts a `firetower serve` that listens on a port of this machine, and waits until it is ready.
+    pub fn of(command: &mut Command) -> Service {
+        let mut running = Running::start(command);
         let address = wait_for("the address", || {
             running.assert_running();
             let said = running.stderr();
@@ -92,7 +97,7 @@ impl Service {
         }
     }
 
-    fn terminate(self) -> Finished {
+    pub fn terminate(self) -> Finished {
         self.running.signal(Signal::SIGTERM);
         self.running.finish()
     }
