@@ -38,6 +38,15 @@ impl HttpError {
         HttpError { retry: Some(seconds), ..HttpError::new(StatusCode::TOO_MANY_REQUESTS, error, hint) }
     }
 
+    /// There is no memory for the answer.
+    pub(super) fn busy_sending() -> HttpError {
+        HttpError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many answers are waiting for their clients to take them",
+            "try again in a moment, or ask for less",
+        )
+    }
+
     /// A panic.
     pub(super) fn internal() -> HttpError {
         HttpError::new(

@@ -6,6 +6,7 @@
 //! Nothing that can take long runs on the async threads, the aggregate's lock is held while its weights are summed
 //! up but not while a picture is drawn, and what can be asked for at once is bounded.
 
+mod answers;
 mod auth;
 mod buckets;
 mod connections;
@@ -39,6 +40,7 @@ pub use hosts::host_name;
 pub use limits::{ClientLimits, Limits};
 pub use live::{Live, LiveSettings, ProcessInfo, Readiness};
 
+use answers::Memory;
 use auth::Auth;
 use connections::Server;
 use gate::Gate;
@@ -77,6 +79,13 @@ struct App {
     live: Arc<Live>,
     renders: Arc<Semaphore>,
     gate: Arc<Gate>,
+    memory: Memory,
+}
+
+impl App {
+    fn new(live: Arc<Live>, gate: Gate) -> App {
+        App { live, renders: Arc::new(Semaphore::new(RENDERS)), gate: Arc::new(gate), memory: Memory::new() }
+    }
 }
 
 /// Serves until `shutdown` is over, then gives open connections a few seconds.
@@ -90,8 +99,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let Access { token, hosts, limits } = access;
-    let app =
-        |gate| App { live: live.clone(), renders: Arc::new(Semaphore::new(RENDERS)), gate: Arc::new(gate) };
+    let app = |gate| App::new(live.clone(), gate);
     let names = |address: SocketAddr, has_token| {
         let which = match guard::is_loopback(address) {
             true => Which::Loopback,
@@ -165,6 +173,7 @@ fn health() -> Router<App> {
 fn layered(routes: Router<App>, app: App) -> Router {
     routes
         .method_not_allowed_fallback(pages::method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), answers::charged))
         .layer(gate::catch_panics(app.live.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), gate::guarded))
         .with_state(app)
@@ -175,3 +184,6 @@ fn layered(routes: Router<App>, app: App) -> Router {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

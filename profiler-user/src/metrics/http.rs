@@ -40,6 +40,8 @@ labels! {
         Host = "host",
         /// Too many failed logins from this client.
         LoginRate = "login_rate",
+        /// Answers that are not taken yet fill the memory that is set aside for them.
+        Memory = "memory",
         /// It comes from a page of another origin.
         Origin = "origin",
         /// There is neither a token nor a session with it.

@@ -4,8 +4,13 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use crate::cli::exit::{Exit, Failure};
 use crate::http::{self, Access, Limits, Token};
+
+/// Files that may be open, if the hard limit lets them.
+const OPEN_FILES: u64 = 16 << 10;
 
 /// Flags about access.
 #[derive(Debug, clap::Args)]
@@ -58,9 +63,21 @@ impl AccessArgs {
     /// # Errors
     /// If one can't be bound.
     pub fn open(&self, access: Access) -> Result<Opened, Failure> {
+        raise_open_files();
         let main = bind(self.listen, "--listen")?;
         let metrics = self.metrics_listen.map(|address| bind(address, "--metrics-listen")).transpose()?;
         Ok(Opened { main, metrics, access })
+    }
+}
+
+/// Every connection is an open file, and every CPU's perf event is one: the usual limit of 1024 is little for both.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        let wanted = OPEN_FILES.min(hard);
+        if soft < wanted { setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) } else { Ok(()) }
+    });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "can't raise the limit of open files");
     }
 }
 
