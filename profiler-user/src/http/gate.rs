@@ -66,7 +66,7 @@ impl Gate {
             let error = HttpError::new(StatusCode::URI_TOO_LONG, error, "ask for fewer things at once");
             return Err(reject(Rejection::UriTooLong, error));
         }
-        self.hosts.check_host(headers).map_err(|error| reject(Rejection::Host, error))?;
+        self.hosts.check_host(uri, headers).map_err(|error| reject(Rejection::Host, error))?;
         if !PLAIN.contains(&uri.path()) {
             let checked = self.hosts.check_origin(request.method(), headers);
             checked.map_err(|error| reject(Rejection::Origin, error))?;

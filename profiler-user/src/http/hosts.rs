@@ -16,7 +16,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 
 use super::error::HttpError;
 
@@ -38,9 +38,19 @@ pub(super) enum Which {
 }
 
 impl Hosts {
-    /// Turns away a request to a name that is not ours.
-    pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), HttpError> {
+    /// Turns away a request to a name that is not ours. Proxies send the name in the address as well; it must be the
+    /// same there, as RFC 9112 lets it win over the header.
+    pub(super) fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), HttpError> {
         let host = host(headers);
+        if let Some(authority) =
+            uri.authority().filter(|authority| !authority.as_str().eq_ignore_ascii_case(host))
+        {
+            return Err(HttpError::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                format!("the request is for {:?} and its header `Host` says {host:?}", authority.as_str()),
+                "send one of them, or both the same",
+            ));
+        }
         let ours = match Name::parse(host) {
             _ if self.which == Which::Any => true,
             None => false,
@@ -164,7 +174,7 @@ mod tests {
     }
 
     fn answered(which: Which, host: &str) -> bool {
-        hosts(which).check_host(&headers(&[("host", host)])).is_ok()
+        hosts(which).check_host(&Uri::from_static("/"), &headers(&[("host", host)])).is_ok()
     }
 
     const LOOPBACK: &[&str] =
@@ -212,8 +222,21 @@ mod tests {
             two.append("host", "evil.example".parse().unwrap());
             two
         };
-        assert!(hosts(Which::Loopback).check_host(&two).is_err(), "which of them does a proxy look at?");
-        assert!(hosts(Which::Addresses).check_host(&HeaderMap::new()).is_err());
+        assert!(
+            hosts(Which::Loopback).check_host(&Uri::from_static("/"), &two).is_err(),
+            "which of them does a proxy look at?"
+        );
+        assert!(hosts(Which::Addresses).check_host(&Uri::from_static("/"), &HeaderMap::new()).is_err());
+        let proxied = |uri| {
+            hosts(Which::Any)
+                .check_host(&Uri::from_static(uri), &headers(&[("host", "localhost:7070")]))
+                .is_ok()
+        };
+        assert!(
+            proxied("http://localhost:7070/")
+                && !proxied("http://evil.example/")
+                && !proxied("evil.example:80")
+        );
     }
 
     #[test]

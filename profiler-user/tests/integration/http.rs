@@ -131,7 +131,7 @@ impl Answer {
     }
 }
 
-fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Answer {
+pub fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Answer {
     send(address, &format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
 }
 

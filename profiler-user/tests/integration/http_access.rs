@@ -248,11 +248,13 @@ fn a_page_whose_name_was_made_to_point_here_reads_nothing() {
         assert_eq!((host(&loopback, name), host(&open, name)), (on_loopback, without_token), "{name}");
         assert_eq!(host(&token, name), 401, "{name}: any name, and nothing without the token");
     }
+    let two = ask(loopback.address, "GET http://evil.example/metrics", &[("Host", "localhost")], "");
+    assert_eq!(two.status, 421, "a name in the address counts too");
     let refused = get(&loopback, "/", &[("Host", "evil.example")]);
     assert!(refused.json()["hint"].as_str().is_some_and(|hint| hint.contains("--allowed-host")));
     let rebound = ask(loopback.metrics, "GET /metrics", &[("Host", "evil.example")], "");
     assert_eq!(rebound.status, 421, "metrics have command lines");
-    assert_eq!(metric(&loopback, "firetower_http_requests_rejected_total{reason=\"host\"}"), 5);
+    assert_eq!(metric(&loopback, "firetower_http_requests_rejected_total{reason=\"host\"}"), 6);
 }
 
 #[test]

@@ -48,3 +48,4 @@ mod sources;
 mod subinterpreters;
 mod target;
 mod threads;
+mod viewers;

@@ -52,6 +52,13 @@ impl Service {
         (status, body)
     }
 
+    /// Where it says that the metrics alone are.
+    pub fn metrics_address(&self) -> SocketAddr {
+        let said = self.running.stderr();
+        let (_, rest) = said.split_once("metrics on http://").expect("it says where");
+        rest.split_once('/').expect("a path").0.parse().expect("an address")
+    }
+
     /// Status, head and body of an answer.
     fn ask(&self, path: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.address).expect("it listens");

@@ -36,12 +36,6 @@ fn status(address: SocketAddr, path: &str, header: &str) -> u16 {
     send(address, &format!("{head}\r\n")).status
 }
 
-/// Where it says that the metrics are.
-fn metrics_address(said: &str) -> SocketAddr {
-    let (_, rest) = said.split_once("metrics on http://").expect("it says where");
-    rest.split_once('/').expect("a path").0.parse().expect("an address")
-}
-
 #[test]
 fn with_a_token_other_machines_may_ask_if_they_show_it() {
     let file = TokenFile::new(&format!("{TOKEN}\n"), 0o600);
@@ -53,7 +47,7 @@ fn with_a_token_other_machines_may_ask_if_they_show_it() {
     assert_eq!(status(service.address, "/metrics", "Authorization: Bearer 0a1b2c3d4e5f6071\r\n"), 401);
     assert_eq!(status(service.address, "/metrics", &bearer), 200);
     assert_eq!(status(service.address, "/", "Accept: text/html\r\n"), 303);
-    let metrics = metrics_address(&service.running.stderr());
+    let metrics = service.metrics_address();
     assert_eq!(
         (status(metrics, "/metrics", ""), status(metrics, "/readyz", ""), status(metrics, "/", &bearer)),
         (200, 200, 404)

@@ -32,7 +32,7 @@ struct Form {
 pub(in crate::http) fn router() -> Router<App> {
     Router::new()
         .route("/login", get(page).post(login))
-        .route("/logout", post(logout))
+        .route("/logout", post(logout).fallback(only_post))
         .layer(DefaultBodyLimit::max(MOST_BODY))
 }
 
@@ -104,6 +104,12 @@ async fn logout(State(app): State<App>, headers: HeaderMap) -> Result<Response, 
         locked(&auth.sessions).end(number);
     }
     Ok(with_cookie(see_other("/login"), &auth.cookie, "", Duration::ZERO))
+}
+
+async fn only_post() -> Response {
+    let hint = "use the button of /login";
+    let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "only POST ends a session", hint);
+    ([(header::ALLOW, "POST")], error).into_response()
 }
 
 fn auth(app: &App) -> Result<&Auth, HttpError> {
