@@ -54,7 +54,8 @@ pub enum FrameKind {
     Interpreter,
     /// What is not known, and why.
     Unknown(Reason),
-    /// The root end of a stack that was deeper than what is kept.
+    /// What was left out: the root end of a stack that was deeper than what is kept, which has no name; or functions that
+    /// a query left out for room, and then the name says how many.
     Truncated,
 }
 
@@ -64,7 +65,7 @@ pub struct Frame {
     /// What it stands for.
     pub kind: FrameKind,
     /// The function's qualified name where the Python version has one, else its name; the kernel symbol; the
-    /// process's or thread's name. Empty for [`FrameKind::Unknown`] and [`FrameKind::Truncated`].
+    /// process's or thread's name. Empty for [`FrameKind::Unknown`] and most [`FrameKind::Truncated`].
     pub function: Arc<str>,
     /// `co_filename` as the interpreter has it, not resolved. Empty where there is none.
     pub file: Arc<str>,

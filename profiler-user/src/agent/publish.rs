@@ -11,6 +11,7 @@ use crate::capture::CaptureError;
 use crate::http::{Live, ProcessInfo};
 use crate::metrics::{KernelCounters, ProcessLabels, ProgramRuns};
 use crate::model::{Pid, Reason};
+use crate::process::identity;
 
 /// What has been told already, and the sums since a process was met.
 pub struct Publisher {
@@ -108,6 +109,7 @@ impl Publisher {
             let (state, reason) = state(process);
             ProcessInfo {
                 pid: *pid,
+                parent: identity::parent(*pid),
                 command: process.command.clone(),
                 python: process.python().map(Into::into),
                 state,

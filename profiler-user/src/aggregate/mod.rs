@@ -12,6 +12,9 @@
 //! It must not know how a sample was taken, what a query asks for, or the time of day (callers pass it).
 
 mod pending;
+mod rebuild;
+mod select;
+mod ticks;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -22,12 +25,11 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use crate::model::{Frame, Labels, Pid, Reason, Series, StackId, Stacks, Tid, Weight};
 use pending::Pending;
 pub use pending::{Window, WindowRow};
+pub use rebuild::Moved;
+use ticks::Ticks;
+pub use ticks::{Tick, TicksSince};
 
 const NANOSECONDS: u64 = 1_000_000_000;
-/// Least seconds between two rebuilds of the tables: one costs time in proportion to what is live.
-const REBUILD_INTERVAL_SECONDS: u64 = 10;
-/// Thousandths of a table's limit at which it is worth a rebuild.
-const REBUILD_AT: usize = 750;
 
 /// What to keep and how much memory it may take.
 #[derive(Clone, Debug)]
@@ -44,12 +46,14 @@ pub struct Retention {
     pub max_text_bytes: usize,
     /// Most series, the overflow series not counted.
     pub max_series: usize,
+    /// Most samples whose millisecond is kept, 24 bytes each; 0: none.
+    pub max_ticks: usize,
 }
 
 impl Retention {
     /// For a recording: all of it, at most about 300 MB.
     pub fn recording() -> Retention {
-        Retention { seconds: None, ..Retention::live(0) }
+        Retention { seconds: None, max_ticks: 0, ..Retention::live(0) }
     }
 
     /// For a service: the last `seconds` (at least 1), at most about 300 MB and usually a few.
@@ -61,6 +65,7 @@ impl Retention {
             max_nodes: 500_000,
             max_text_bytes: 64 << 20,
             max_series: 20_000,
+            max_ticks: 1_000_000,
         }
     }
 }
@@ -80,6 +85,8 @@ pub struct Overflow {
     pub seconds_dropped: u64,
     /// Samples in those seconds.
     pub samples_dropped: u64,
+    /// Samples whose millisecond was forgotten before the end of the retention; their second was kept.
+    pub ticks_dropped: u64,
 }
 
 /// How full the tables are.
@@ -93,15 +100,6 @@ pub struct Sizes {
     pub frames: usize,
     /// Series.
     pub series: usize,
-}
-
-/// What became of the ids of the generation before. What is not here was in no live bucket and is gone.
-#[derive(Clone, Debug, Default)]
-pub struct Moved {
-    /// Old stack → new stack.
-    pub stacks: FxHashMap<StackId, StackId>,
-    /// Old series → new series.
-    pub series: FxHashMap<SeriesId, SeriesId>,
 }
 
 type Entries = FxHashMap<(SeriesId, StackId), Weight>;
@@ -128,6 +126,7 @@ pub struct Aggregate {
     generation: u64,
     overflow: Overflow,
     pending: Option<Pending>,
+    ticks: Ticks,
     /// Unix nanoseconds from which on nothing that was added is missing.
     complete_since: u64,
     /// Unix second of the last rebuild.
@@ -147,6 +146,7 @@ impl Aggregate {
             retention.window.map(|length| Pending { length: length.max(1), windows: BTreeMap::new() });
         Aggregate {
             pending,
+            ticks: Ticks::new(retention.max_ticks, started),
             retention,
             stacks,
             series,
@@ -158,7 +158,7 @@ impl Aggregate {
             overflow: Overflow::default(),
             complete_since: started,
             rebuilt: 0,
-            rebuild_at: REBUILD_AT,
+            rebuild_at: rebuild::REBUILD_AT,
         }
     }
 
@@ -231,6 +231,7 @@ impl Aggregate {
         if let Some(pending) = &mut self.pending {
             pending.add(time / NANOSECONDS, key, weight);
         }
+        self.overflow.ticks_dropped += self.ticks.add(time, series, weight);
         if key.1 == self.table_full {
             self.overflow.folded_samples += weight.samples;
             return Some(Reason::AgentTableFull);
@@ -247,15 +248,8 @@ impl Aggregate {
             self.forget_front();
         }
         self.complete_since = self.complete_since.max(oldest * NANOSECONDS);
-        let too_soon = second < self.rebuilt.saturating_add(REBUILD_INTERVAL_SECONDS);
-        if too_soon || self.fullness() < self.rebuild_at {
-            return None;
-        }
-        let moved = self.rebuild();
-        self.rebuilt = second;
-        // What is live is no garbage: the next rebuild waits until half of what is free now is used.
-        self.rebuild_at = REBUILD_AT.max((self.fullness() + 1000) / 2);
-        Some(moved)
+        self.ticks.forget_before(oldest * NANOSECONDS);
+        self.rebuild_if_full(second)
     }
 
     /// Weights of the buckets that overlap with `since..until` (Unix nanoseconds), bucket by bucket, oldest first;
@@ -332,49 +326,6 @@ impl Aggregate {
         let bucket = self.buckets.pop_front()?;
         self.entries -= bucket.entries.len();
         Some(bucket)
-    }
-
-    /// Thousandths of its limit that the fullest table uses.
-    fn fullness(&self) -> usize {
-        let limits = &self.retention;
-        let used = |used: usize, limit: usize| used.saturating_mul(1000) / limit.max(1);
-        used(self.stacks.node_count().max(self.stacks.frame_count()), limits.max_nodes)
-            .max(used(self.text_bytes, limits.max_text_bytes))
-            .max(used(self.series.len() - 1, limits.max_series))
-    }
-
-    /// Replaces both tables by ones that hold only what the buckets refer to.
-    fn rebuild(&mut self) -> Moved {
-        let mut stacks = Stacks::default();
-        let table_full = intern_table_full(&mut stacks);
-        let mut series = IndexSet::default();
-        series.insert(overflow_series());
-        let mut moved = Moved::default();
-        moved.stacks.insert(self.table_full, table_full);
-        moved.series.insert(SeriesId(0), SeriesId(0));
-        let pending = self.pending.iter_mut().flat_map(|pending| pending.windows.values_mut());
-        for entries in self.buckets.iter_mut().map(|bucket| &mut bucket.entries).chain(pending) {
-            let old = std::mem::take(entries);
-            entries.reserve(old.len());
-            for ((old_series, old_stack), weight) in old {
-                let new_series = *moved.series.entry(old_series).or_insert_with(|| {
-                    let named =
-                        self.series.get_index(old_series.0 as usize).expect("an id of this generation");
-                    SeriesId(series.insert_full(named.clone()).0 as u32)
-                });
-                let new_stack = *moved.stacks.entry(old_stack).or_insert_with(|| {
-                    let frames = self.stacks.root_first(old_stack).into_iter().cloned();
-                    stacks.intern(frames).expect("a stack has a frame")
-                });
-                entries.insert((new_series, new_stack), weight);
-            }
-        }
-        self.text_bytes = stacks.frames().map(|frame| frame.function.len() + frame.file.len()).sum();
-        self.stacks = stacks;
-        self.series = series;
-        self.table_full = table_full;
-        self.generation += 1;
-        moved
     }
 }
 

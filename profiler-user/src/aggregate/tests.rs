@@ -9,7 +9,7 @@ fn frames(names: &[&str]) -> Vec<Frame> {
     names.iter().map(|name| Frame::bare(FrameKind::Python, *name)).collect()
 }
 
-fn series(pid: u32) -> Series {
+pub(super) fn series(pid: u32) -> Series {
     Series {
         pid: Pid(pid),
         command: "app".into(),
@@ -21,7 +21,7 @@ fn series(pid: u32) -> Series {
     }
 }
 
-fn add(aggregate: &mut Aggregate, second: u64, pid: u32, names: &[&str]) -> Option<Reason> {
+pub(super) fn add(aggregate: &mut Aggregate, second: u64, pid: u32, names: &[&str]) -> Option<Reason> {
     let series = aggregate.series(&series(pid));
     let stack = aggregate.intern(frames(names));
     aggregate.add(second * NANOSECONDS, series, stack, ONE)
@@ -48,8 +48,16 @@ fn content(aggregate: &Aggregate, since: u64, until: u64) -> Vec<String> {
     lines
 }
 
-fn small(seconds: Option<u64>) -> Retention {
-    Retention { seconds, window: None, max_entries: 4, max_nodes: 8, max_text_bytes: 1000, max_series: 3 }
+pub(super) fn small(seconds: Option<u64>) -> Retention {
+    Retention {
+        seconds,
+        window: None,
+        max_entries: 4,
+        max_nodes: 8,
+        max_text_bytes: 1000,
+        max_series: 3,
+        max_ticks: 10,
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::{clock, failures};
 use crate::agent::{Agent, SharedAggregate, lock};
 use crate::aggregate::{Aggregate, Retention};
 use crate::capture::Options;
-use crate::query::{self, Selection, View};
+use crate::query::{self, View};
 
 use launch::Launched;
 use output::Output;
@@ -148,8 +148,8 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     agent.finish().map_err(failures::capture)?;
     targets.note_exited(elapsed);
 
-    let selection = Selection::whole(started, clock.now());
-    let mut profile = query::profile(&lock(&aggregate), &selection, view(args, &targets));
+    let mut profile = query::recorded(&lock(&aggregate), started, clock.now(), view(args, &targets))
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     profile.about.duration = elapsed.as_nanos() as u64;
     profile.about.frequency = args.frequency;
     profile.about.subject = if args.all { "all processes".to_owned() } else { targets.describe() };

@@ -1,12 +1,18 @@
 //! What the agent shares with the routes: it fills, they read. It must not know HTTP.
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use super::locked;
 use crate::aggregate::{Aggregate, Retention};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::{Pid, Reason};
+use crate::query::{History, Source};
+
+/// How long an answer may take, if not told.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What does not change while the service runs.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +43,8 @@ pub enum Readiness {
 pub struct ProcessInfo {
     /// Its id.
     pub pid: Pid,
+    /// The process that it is a child of; `None` if it has none, or that is not known.
+    pub parent: Option<Pid>,
     /// Its command line, shortened.
     pub command: Arc<str>,
     /// Its Python's version; `None` if it is not Python or not known.
@@ -55,14 +63,51 @@ pub struct ProcessInfo {
     pub since: u64,
 }
 
+/// Connections to the live stream.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    open: AtomicUsize,
+    cut_off: AtomicU64,
+}
+
+impl Streams {
+    /// How many are open.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// How many were ended because they did not take what was sent.
+    pub(super) fn cut_off(&self) -> u64 {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more, unless there are as many as there may be.
+    pub(super) fn enter(&self, most: usize) -> bool {
+        let enter = |open| (open < most).then_some(open + 1);
+        self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter).is_ok()
+    }
+
+    /// Counts one less.
+    pub(super) fn leave(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts one that is ended.
+    pub(super) fn cut(&self) {
+        self.cut_off.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// The state that the agent and the routes share.
-#[derive(Debug)]
 pub struct Live {
     settings: LiveSettings,
     metrics: Metrics,
     aggregate: Arc<Mutex<Aggregate>>,
     processes: Mutex<Arc<[ProcessInfo]>>,
     readiness: Mutex<Readiness>,
+    history: Option<Arc<dyn History>>,
+    patience: Duration,
+    streams: Streams,
 }
 
 impl Live {
@@ -77,7 +122,41 @@ impl Live {
             ))),
             processes: Mutex::new(Arc::new([])),
             readiness: Mutex::new(Readiness::Starting),
+            history: None,
+            patience: PATIENCE,
+            streams: Streams::default(),
         }
+    }
+
+    /// The same, with what remembers more than memory does.
+    #[must_use]
+    pub fn with_history(self, history: Arc<dyn History>) -> Live {
+        Live { history: Some(history), ..self }
+    }
+
+    /// The same, with another time that an answer may take. Default: 30 s. Longer ones are for large stores on slow disks.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Live {
+        Live { patience, ..self }
+    }
+
+    /// How long an answer may take.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// What remembers more than memory does.
+    pub fn history(&self) -> Option<&dyn History> {
+        self.history.as_deref()
+    }
+
+    /// What questions are asked of.
+    pub fn source(&self) -> Source {
+        Source::new(self.aggregate.clone(), self.history.clone())
+    }
+
+    pub(super) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// What does not change.
@@ -122,5 +201,16 @@ impl Live {
     pub fn set_readiness(&self, readiness: Readiness) {
         self.metrics.set_ready(readiness == Readiness::Ready);
         *locked(&self.readiness) = readiness;
+    }
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The aggregate is large, and what remembers more need not be printable.
+        f.debug_struct("Live")
+            .field("settings", &self.settings)
+            .field("readiness", &self.readiness)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
     }
 }

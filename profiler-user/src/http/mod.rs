@@ -7,6 +7,7 @@
 //! up but not while a picture is drawn, and what can be asked for at once is bounded.
 
 mod answers;
+mod api;
 mod auth;
 mod buckets;
 mod connections;
@@ -18,7 +19,6 @@ mod limits;
 mod live;
 mod paced;
 mod pages;
-mod params;
 mod wire;
 
 use std::future::Future;
@@ -32,6 +32,8 @@ use axum::middleware;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
 pub use auth::{LEAST_BYTES, Token, TokenError, VARIABLE};
 pub use buckets::Rate;
@@ -147,10 +149,7 @@ fn router(app: App) -> Router {
         .route("/live.js", get(pages::script))
         .route("/flame.js", get(pages::flame_script))
         .route("/style.css", get(pages::style))
-        .route("/flamegraph.svg", get(pages::flamegraph_svg))
-        .route("/flamegraph.folded", get(pages::flamegraph_folded))
-        .route("/api/v1/processes", get(pages::processes))
-        .route("/api/v1/profile", get(pages::profile))
+        .merge(api::router())
         .merge(health())
         .merge(auth::router())
         .fallback(pages::not_found);
@@ -169,11 +168,14 @@ fn health() -> Router<App> {
         .route("/readyz", get(pages::readyz))
 }
 
-/// What is around every route, innermost first.
+/// What is around every route, innermost first. Answers are compressed for who takes that, but for streams and for what
+/// is compressed already.
 fn layered(routes: Router<App>, app: App) -> Router {
+    let compress = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     routes
         .method_not_allowed_fallback(pages::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), answers::charged))
+        .layer(CompressionLayer::new().compress_when(compress))
         .layer(gate::catch_panics(app.live.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), gate::guarded))
         .with_state(app)

@@ -56,13 +56,16 @@ impl Matcher {
             _ if value.len() > MAX_PATTERN => {
                 return Err(error(format!("it is longer than {MAX_PATTERN} bytes")));
             }
-            // Anchored at both ends, as in Prometheus.
-            _ => Some(
-                RegexBuilder::new(&format!("^(?s:{value})$"))
-                    .size_limit(MAX_COMPILED)
-                    .build()
-                    .map_err(|failed| error(failed.to_string()))?,
-            ),
+            _ => {
+                let build = |pattern: &str| {
+                    let built = RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build();
+                    built.map_err(|failed| error(failed.to_string()))
+                };
+                // By itself first: one with unbalanced brackets could leave the anchors.
+                build(value)?;
+                // Anchored at both ends, as in Prometheus.
+                Some(build(&format!("^(?s:{value})$"))?)
+            }
         };
         Ok(Matcher { name: name.to_owned(), comparison, value: value.to_owned(), regex })
     }

@@ -22,6 +22,12 @@ pub fn started(pid: Pid) -> Option<u64> {
     (!ends).then_some(stat.starttime)
 }
 
+/// The process whose child it is now; `None`: it is gone, or has none in this namespace.
+pub fn parent(pid: Pid) -> Option<Pid> {
+    let stat = Process::new(i32::try_from(pid.0).ok()?).and_then(|process| process.stat()).ok()?;
+    u32::try_from(stat.ppid).ok().filter(|parent| *parent != 0).map(Pid)
+}
+
 /// The command line, arguments separated by spaces and shortened; for one that has none (a kernel thread) its name in
 /// brackets; `[gone]` where there is no such process.
 pub fn command(pid: Pid) -> Arc<str> {

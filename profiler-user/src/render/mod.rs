@@ -98,7 +98,7 @@ impl Origin {
 }
 
 /// A frame's text in every format: `qualname (file.py)`, `qualname (file.py:12)` if the frame has a line, `name_[k]`
-/// for the kernel, `[reason]`, `[truncated]`, and the name of a process, thread or sub-interpreter.
+/// for the kernel, `[reason]`, `[truncated]`, `[pruned: 3 functions]`, and the name of a process, thread or sub-interpreter.
 ///
 /// The text has no `;`, newline or control character, does not start with white space or `#`, and does not end with
 /// a number: `root;…;leaf COUNT` stays unambiguous whatever a target calls its functions.
@@ -121,7 +121,8 @@ pub fn frame_text(frame: &Frame) -> String {
         }
         FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter => {}
         FrameKind::Unknown(reason) => text = format!("[{}]", reason.text()),
-        FrameKind::Truncated => text = "[truncated]".to_owned(),
+        FrameKind::Truncated if text.is_empty() => text = "[truncated]".to_owned(),
+        FrameKind::Truncated => text = format!("[{text}]"),
     }
     if text.starts_with(|c: char| c.is_whitespace() || c == '#') {
         text.insert(0, '\u{FFFD}');
@@ -206,6 +207,7 @@ pub(crate) mod tests {
             (Frame::bare(FrameKind::Kernel, "do_syscall_64"), "do_syscall_64_[k]"),
             (Frame::unknown(Reason::NotPython), "[not a Python process]"),
             (Frame::bare(FrameKind::Truncated, ""), "[truncated]"),
+            (Frame::bare(FrameKind::Truncated, "pruned: 3 functions"), "[pruned: 3 functions]"),
             (Frame::bare(FrameKind::Process, "process 1 (python)"), "process 1 (python)"),
             (Frame::bare(FrameKind::Thread, "thread 17"), "thread 17 (?)"),
         ];

@@ -96,6 +96,7 @@ impl Service {
 fn process(pid: u32, state: &'static str, reason: Option<Reason>) -> ProcessInfo {
     ProcessInfo {
         pid: Pid(pid),
+        parent: Some(Pid(if pid == 4300 { 4242 } else { 1 })),
         command: "python app.py".into(),
         python: Some("3.12.1".into()),
         state,

@@ -1,0 +1,195 @@
+//! When each sample was taken, to the millisecond: what heat maps are made of.
+//!
+//! Seconds tell how much was used and not how it was spread: a burst of 50 ms each second looks like 5 % all the time. A
+//! ring keeps (millisecond, series, weight) of the last samples beside the seconds, without their stacks: the same
+//! precision in the buckets themselves was rejected, as every sample would be an entry of its own then. It must not know
+//! how a heat map is drawn.
+
+use std::collections::VecDeque;
+
+use super::{Aggregate, NANOSECONDS, SeriesId};
+use crate::model::select::{Cancelled, SelectError};
+use crate::model::selector::Selector;
+use crate::model::{Series, Weight};
+
+const NANOSECONDS_OF_A_MILLISECOND: u64 = NANOSECONDS / 1000;
+/// How many ticks are looked at between two looks at whether anybody still wants them.
+const LOOK_EVERY: usize = 1 << 14;
+
+/// Samples of one series in one millisecond; the same millisecond may come more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// Unix milliseconds.
+    pub millisecond: u64,
+    /// What was seen.
+    pub weight: Weight,
+}
+
+/// Ticks, and from when on they are complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicksSince {
+    /// About in the order of time: late ones come where they arrived.
+    pub ticks: Vec<Tick>,
+    /// Unix nanoseconds from which on none is missing; at least the `since` that was asked for.
+    pub complete_since: u64,
+}
+
+/// The ring.
+#[derive(Debug)]
+pub(super) struct Ticks {
+    most: usize,
+    ring: VecDeque<Kept>,
+    /// Unix nanoseconds.
+    complete_since: u64,
+}
+
+/// 24 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    millisecond: u64,
+    nanoseconds: u64,
+    series: SeriesId,
+    samples: u32,
+}
+
+impl Ticks {
+    pub(super) fn new(most: usize, started: u64) -> Ticks {
+        Ticks { most, ring: VecDeque::new(), complete_since: started }
+    }
+
+    /// Adds samples at a time (Unix nanoseconds). Returns how many samples were forgotten to make room.
+    pub(super) fn add(&mut self, time: u64, series: SeriesId, weight: Weight) -> u64 {
+        if self.most == 0 {
+            return 0;
+        }
+        let mut forgotten = 0;
+        while self.ring.len() >= self.most {
+            let Some(oldest) = self.ring.pop_front() else { break };
+            forgotten += u64::from(oldest.samples);
+            let after = oldest.millisecond.saturating_add(1).saturating_mul(NANOSECONDS_OF_A_MILLISECOND);
+            self.complete_since = self.complete_since.max(after);
+        }
+        self.ring.push_back(Kept {
+            millisecond: time / NANOSECONDS_OF_A_MILLISECOND,
+            nanoseconds: weight.nanoseconds,
+            series,
+            samples: u32::try_from(weight.samples).unwrap_or(u32::MAX),
+        });
+        forgotten
+    }
+
+    /// Forgets what is older than this time (Unix nanoseconds). A late one stays until all before it are gone.
+    pub(super) fn forget_before(&mut self, time: u64) {
+        let first = time / NANOSECONDS_OF_A_MILLISECOND;
+        while self.ring.front().is_some_and(|kept| kept.millisecond < first) {
+            self.ring.pop_front();
+        }
+        self.complete_since = self.complete_since.max(time);
+    }
+
+    pub(super) fn series_mut(&mut self) -> impl Iterator<Item = &mut SeriesId> {
+        self.ring.iter_mut().map(|kept| &mut kept.series)
+    }
+}
+
+impl Aggregate {
+    /// The ticks of these series in `since..until` (Unix nanoseconds). Nothing if [`Retention::max_ticks`] is 0, and then
+    /// `complete_since` is `until`.
+    ///
+    /// # Errors
+    /// [`SelectError::Cancelled`].
+    ///
+    /// [`Retention::max_ticks`]: super::Retention::max_ticks
+    pub fn ticks(
+        &self,
+        since: u64,
+        until: u64,
+        selector: &Selector,
+        cancelled: &Cancelled,
+    ) -> Result<TicksSince, SelectError> {
+        if self.ticks.most == 0 {
+            return Ok(TicksSince { ticks: Vec::new(), complete_since: until });
+        }
+        let first = since.div_ceil(NANOSECONDS_OF_A_MILLISECOND);
+        let end = until.div_ceil(NANOSECONDS_OF_A_MILLISECOND);
+        let accepted: Vec<bool> =
+            self.series.iter().map(|series: &Series| selector.accepts(series)).collect();
+        let mut ticks = Vec::new();
+        for (index, kept) in self.ticks.ring.iter().enumerate() {
+            if index % LOOK_EVERY == 0 && cancelled.is_cancelled() {
+                return Err(SelectError::Cancelled);
+            }
+            if (first..end).contains(&kept.millisecond) && accepted[kept.series.0 as usize] {
+                let weight = Weight { samples: kept.samples.into(), nanoseconds: kept.nanoseconds };
+                ticks.push(Tick { millisecond: kept.millisecond, weight });
+            }
+        }
+        Ok(TicksSince { ticks, complete_since: self.ticks.complete_since.max(since) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Retention;
+    use super::super::tests::{add, small};
+    use super::*;
+    use crate::model::selector::{Comparison, Matcher};
+
+    fn milliseconds(aggregate: &Aggregate, since: u64, until: u64, selector: &Selector) -> Vec<u64> {
+        let found = aggregate.ticks(since, until, selector, &Cancelled::default()).unwrap();
+        found.ticks.iter().map(|tick| tick.millisecond).collect()
+    }
+
+    #[test]
+    fn ticks_keep_their_millisecond_and_their_series_over_a_rebuild() {
+        let mut aggregate = Aggregate::new(Retention { max_nodes: 2, ..small(Some(100)) }, 0);
+        let one = Weight { samples: 1, nanoseconds: 10 };
+        for (millisecond, pid) in [(20_017, 1), (20_999, 2), (21_003, 1)] {
+            let series = aggregate.series(&super::super::tests::series(pid));
+            let stack = aggregate.intern(Vec::new());
+            let _ = aggregate.add(millisecond * 1_000_000, series, stack, one);
+        }
+        let second = Selector { matchers: vec![Matcher::new("pid", Comparison::Equal, "2").unwrap()] };
+        let whole = (0, u64::MAX);
+        assert_eq!(
+            milliseconds(&aggregate, whole.0, whole.1, &Selector::default()),
+            [20_017, 20_999, 21_003]
+        );
+        assert_eq!(milliseconds(&aggregate, 20_017_000_001, 21_003_000_000, &Selector::default()), [20_999]);
+        assert_eq!(milliseconds(&aggregate, whole.0, whole.1, &second), [20_999]);
+        assert!(aggregate.maintain(30 * NANOSECONDS).is_some(), "the tables were full");
+        assert_eq!(milliseconds(&aggregate, whole.0, whole.1, &second), [20_999]);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_said() {
+        let mut aggregate = Aggregate::new(Retention { max_ticks: 2, ..small(Some(100)) }, 0);
+        for second in [5, 6, 7] {
+            assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+        }
+        assert_eq!(aggregate.overflow().ticks_dropped, 1);
+        let found = aggregate.ticks(0, u64::MAX, &Selector::default(), &Cancelled::default()).unwrap();
+        assert_eq!((found.ticks.len(), found.complete_since), (2, 5_001_000_000));
+    }
+
+    #[test]
+    fn old_ticks_go_with_their_seconds() {
+        let mut aggregate = Aggregate::new(small(Some(3)), 0);
+        for second in [5, 9] {
+            assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
+        }
+        aggregate.maintain(9 * NANOSECONDS);
+        assert_eq!(milliseconds(&aggregate, 0, u64::MAX, &Selector::default()), [9_000]);
+        assert_eq!(aggregate.overflow().ticks_dropped, 0);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_nobody_wants() {
+        let mut aggregate = Aggregate::new(small(Some(3)), 0);
+        assert_eq!(add(&mut aggregate, 5, 1, &["a"]), None);
+        let cancelled = Cancelled::default();
+        cancelled.cancel();
+        let refused = aggregate.ticks(0, u64::MAX, &Selector::default(), &cancelled);
+        assert!(matches!(refused, Err(SelectError::Cancelled)));
+    }
+}

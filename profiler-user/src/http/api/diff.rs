@@ -1,0 +1,200 @@
+//! What changed between two ranges, or two sets of series: `/api/v1/diff`. It must not know who answers.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer::{Answer, JSON, check_accepted};
+use super::compute::compute;
+use super::given::{Given, one_of};
+use super::parameters::{
+    FOCUS, LEFT_FROM, LEFT_QUERY, LEFT_UNTIL, LIMIT, LINES, MAX_NODES, NORMALISE, PID, Parameter, RIGHT_FROM,
+    RIGHT_QUERY, RIGHT_UNTIL, THREADS,
+};
+use super::range::Range;
+use super::tree::{Amount, WireFrame, seconds};
+use super::{Pairs, decoded};
+use crate::http::error::HttpError;
+use crate::http::{App, Live};
+use crate::model::Profile;
+use crate::model::select::{Cancelled, Select};
+use crate::query::{self, Pair, View};
+
+pub(super) const TAKES: [&Parameter; 13] = [
+    &LEFT_FROM,
+    &LEFT_UNTIL,
+    &LEFT_QUERY,
+    &RIGHT_FROM,
+    &RIGHT_UNTIL,
+    &RIGHT_QUERY,
+    &PID,
+    &LINES,
+    &THREADS,
+    &FOCUS,
+    &NORMALISE,
+    &MAX_NODES,
+    &LIMIT,
+];
+
+/// Two profiles in one tree, and the functions that changed most.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Difference {
+    left: Side,
+    right: Side,
+    /// What the left side's CPU seconds in `nodes` and `functions` were multiplied by, so that both sides weigh the same;
+    /// 1 where they are as they are.
+    left_factor: f64,
+    frames: Vec<WireFrame>,
+    nodes: DiffNodes,
+    /// Functions of either side, those whose own CPU time changed most first.
+    functions: Vec<ChangedFunction>,
+    /// How many functions there are besides.
+    other_functions: usize,
+}
+
+/// One side of a difference.
+#[derive(Serialize, ToSchema)]
+struct Side {
+    start_unix_seconds: f64,
+    duration_seconds: f64,
+    complete_since_unix_seconds: f64,
+    total: Amount,
+}
+
+/// Arrays of equal length; parents come before their children, node 0 is the root. CPU seconds.
+#[derive(Default, Serialize, ToSchema)]
+struct DiffNodes {
+    /// Index in `frames`; `null` for the root.
+    frame: Vec<Option<usize>>,
+    /// Index in these arrays, smaller than the node's own; 0 for the root.
+    parent: Vec<usize>,
+    left_total: Vec<f64>,
+    left_self: Vec<f64>,
+    right_total: Vec<f64>,
+    right_self: Vec<f64>,
+}
+
+/// What became of a function. CPU seconds.
+#[derive(Serialize, ToSchema)]
+struct ChangedFunction {
+    /// Index in `frames`.
+    frame: usize,
+    left_self: f64,
+    right_self: f64,
+    left_total: f64,
+    right_total: f64,
+    /// Of what the function itself used, right less left.
+    change: f64,
+}
+
+/// A side's question.
+struct Asked {
+    range: Range,
+    select: Select,
+}
+
+impl Asked {
+    fn take(
+        &mut self,
+        live: &Live,
+        (view, focus): (View, Option<&str>),
+        cancelled: &Cancelled,
+    ) -> Result<(Profile, Side), HttpError> {
+        self.select.cancelled = cancelled.clone();
+        let selected = live.source().select(&self.select)?;
+        let mut profile = query::profile(&selected, &self.select, view)?;
+        if let Some(function) = focus {
+            profile = query::focus(profile, function);
+        }
+        let side = Side {
+            start_unix_seconds: seconds(profile.about.start),
+            duration_seconds: seconds(profile.about.duration),
+            complete_since_unix_seconds: seconds(selected.complete_since),
+            total: Amount::new(profile.total()),
+        };
+        Ok((profile, side))
+    }
+}
+
+/// `GET /api/v1/diff`.
+pub(super) async fn diff(
+    State(app): State<App>,
+    headers: HeaderMap,
+    pairs: Pairs,
+) -> Result<Response, HttpError> {
+    check_accepted(&headers, JSON)?;
+    let given = Given::read(&TAKES, decoded(pairs)?)?;
+    let view = View {
+        lines: given.switch(&LINES)?.unwrap_or(false),
+        threads: given.switch(&THREADS)?.unwrap_or(false),
+        // Between two ranges processes come and go: with frames for them nothing would be on both sides.
+        processes: false,
+    };
+    let pids = given.pids(&PID)?;
+    let side = |from, until, query| {
+        let range = Range::read(&given, from, until, &app.live)?;
+        let mut selector = given.selector(query)?;
+        selector.matchers.extend(one_of(&pids));
+        let by = view.labels();
+        let (since, until) = (range.since, range.until);
+        let select = Select { since, until, selector, by, stacks: true, ..Select::default() };
+        Ok::<_, HttpError>(Asked { range, select })
+    };
+    let mut left = side(&LEFT_FROM, &LEFT_UNTIL, &LEFT_QUERY)?;
+    let mut right = side(&RIGHT_FROM, &RIGHT_UNTIL, &RIGHT_QUERY)?;
+    let ranges = [left.range, right.range];
+    let focus = given.short_text(&FOCUS)?.map(str::to_owned);
+    let normalised = given.switch(&NORMALISE)?.unwrap_or(false);
+    let limits = (given.integer(&MAX_NODES)? as usize, given.integer(&LIMIT)? as usize);
+    let work = move |live: &Live, cancelled: &Cancelled| {
+        let shape = (view, focus.as_deref());
+        let (left_profile, left_side) = left.take(live, shape, cancelled)?;
+        let (right_profile, right_side) = right.take(live, shape, cancelled)?;
+        let complete = left_side.complete_since_unix_seconds <= seconds(left.range.since)
+            && right_side.complete_since_unix_seconds <= seconds(right.range.since);
+        let diff = query::diff(&left_profile, &right_profile, normalised, limits);
+        Answer::json(&Difference::new(&diff, left_side, right_side), complete)
+    };
+    Ok(compute(&app, work).await?.respond(&headers, &ranges))
+}
+
+impl Difference {
+    fn new(diff: &query::Diff, left: Side, right: Side) -> Difference {
+        let sides =
+            |pair: Pair| (seconds(pair.left.nanoseconds) * diff.left_factor, seconds(pair.right.nanoseconds));
+        let mut nodes = DiffNodes::default();
+        for node in &diff.nodes {
+            nodes.frame.push(node.frame);
+            nodes.parent.push(node.parent);
+            let ((left_total, right_total), (left_self, right_self)) = (sides(node.total), sides(node.own));
+            nodes.left_total.push(left_total);
+            nodes.left_self.push(left_self);
+            nodes.right_total.push(right_total);
+            nodes.right_self.push(right_self);
+        }
+        let function = |change: &query::Change| {
+            let ((left_self, right_self), (left_total, right_total)) =
+                (sides(change.own), sides(change.total));
+            let frame = change.frame;
+            ChangedFunction {
+                frame,
+                left_self,
+                right_self,
+                left_total,
+                right_total,
+                change: right_self - left_self,
+            }
+        };
+        Difference {
+            left,
+            right,
+            left_factor: diff.left_factor,
+            frames: diff.frames.iter().map(WireFrame::new).collect(),
+            nodes,
+            functions: diff.changes.iter().map(function).collect(),
+            other_functions: diff.other_functions,
+        }
+    }
+}

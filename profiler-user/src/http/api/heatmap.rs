@@ -1,0 +1,74 @@
+//! When within each second samples were taken: `/api/v1/heatmap`. From memory alone: the store has no milliseconds. It must
+//! not know how it is drawn.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer::{Answer, JSON, check_accepted};
+use super::compute::compute;
+use super::given::{Given, one_of};
+use super::parameters::{FROM, PARTS, PID, Parameter, QUERY, SECONDS, UNTIL};
+use super::range::Range;
+use super::tree::seconds;
+use super::{Pairs, decoded};
+use crate::http::error::HttpError;
+use crate::http::{App, Live};
+use crate::model::select::Cancelled;
+use crate::query;
+
+const NANOSECONDS: u64 = 1_000_000_000;
+/// Most seconds, which are columns.
+pub(super) const MOST_SECONDS: u64 = 3600;
+
+pub(super) const TAKES: [&Parameter; 6] = [&SECONDS, &FROM, &UNTIL, &QUERY, &PID, &PARTS];
+
+/// Samples by second and part of a second.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Heat {
+    /// When the first column begins.
+    start_unix_seconds: f64,
+    /// Before this time samples may be missing: their milliseconds are kept in memory, so many and no more.
+    complete_since_unix_seconds: f64,
+    /// Parts of a second, from its beginning on.
+    parts: u64,
+    part_milliseconds: u64,
+    /// Samples in all columns.
+    samples: u64,
+    /// The largest number in `columns`.
+    most: u64,
+    /// For each second the samples in each of its parts.
+    columns: Vec<Vec<u64>>,
+}
+
+/// `GET /api/v1/heatmap`.
+pub(super) async fn heatmap(
+    State(app): State<App>,
+    headers: HeaderMap,
+    pairs: Pairs,
+) -> Result<Response, HttpError> {
+    check_accepted(&headers, JSON)?;
+    let given = Given::read(&TAKES, decoded(pairs)?)?;
+    let range = Range::read(&given, &FROM, &UNTIL, &app.live)?.at_most(MOST_SECONDS, &FROM)?;
+    let mut selector = given.selector(&QUERY)?;
+    selector.matchers.extend(one_of(&given.pids(&PID)?));
+    let parts: u64 = given.word(&PARTS)?.parse().expect("the words are numbers");
+    let work = move |live: &Live, cancelled: &Cancelled| {
+        let found = live.aggregate().ticks(range.since, range.until, &selector, cancelled)?;
+        let (since, until) = (range.since / NANOSECONDS, range.until / NANOSECONDS);
+        let columns = query::heatmap(&found.ticks, since, until, parts).columns;
+        let heat = Heat {
+            start_unix_seconds: seconds(range.since),
+            complete_since_unix_seconds: seconds(found.complete_since),
+            parts,
+            part_milliseconds: 1000 / parts,
+            samples: columns.iter().flatten().sum(),
+            most: columns.iter().flatten().copied().max().unwrap_or(0),
+            columns,
+        };
+        Answer::json(&heat, found.complete_since <= range.since)
+    };
+    Ok(compute(&app, work).await?.respond(&headers, &[range]))
+}

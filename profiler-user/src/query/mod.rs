@@ -1,0 +1,29 @@
+//! Questions about what was sampled, and the shapes of their answers: profile, series over time, table of functions,
+//! values of labels, difference of two profiles, heat map.
+//!
+//! [`Source`] decides who answers: memory or the store. It must not know any wire format, nor how an answer is drawn.
+
+mod diff;
+mod focus;
+mod heatmap;
+mod labels;
+mod profile;
+mod prune;
+mod series;
+mod source;
+mod top;
+
+pub use diff::{Change, Diff, DiffNode, Pair, diff};
+pub use focus::focus;
+pub use heatmap::{Heatmap, heatmap};
+pub use labels::{LabelValues, label_values};
+pub use profile::{View, profile, recorded};
+pub use prune::prune;
+pub use series::{Line, TimeSeries, step_for, time_series};
+pub use source::{History, Snapshot, Source};
+pub use top::{Function, Order, Top, top};
+
+/// Nanoseconds of a second.
+const NANOSECONDS: u64 = 1_000_000_000;
+/// How many items are looked at between two looks at whether anybody still wants the answer.
+const LOOK_EVERY: usize = 1 << 14;

@@ -1,0 +1,267 @@
+//! From an answer to a [`Profile`]: by function or by line, with or without frames for process and thread.
+//!
+//! It must not know who answered.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::LOOK_EVERY;
+use crate::aggregate::Aggregate;
+use crate::model::select::{Select, SelectError, Selected};
+use crate::model::{About, Frame, FrameKind, Profile, StackId, Stacks, Weight};
+
+/// How to look at what was selected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Lines of one function are frames of their own. Else they are one frame.
+    pub lines: bool,
+    /// Each stack stands on a frame for its thread.
+    pub threads: bool,
+    /// Each stack stands on a frame for its process (below the thread's).
+    pub processes: bool,
+}
+
+impl View {
+    /// The labels that [`Select::by`] must have for this view.
+    pub fn labels(self) -> Vec<Arc<str>> {
+        let processes = self.processes.then_some(["pid", "command"]);
+        let threads = self.threads.then_some(["tid", "thread"]);
+        let names = processes.into_iter().chain(threads).flatten();
+        // The main interpreter is what everybody expects; another one must be seen, however the profile is looked at.
+        names.chain(["interpreter"]).map(Arc::from).collect()
+    }
+}
+
+/// The profile of an answer to `select`, which had [`View::labels`] at least. [`About::frequency`] is 0 and the subject
+/// empty: the answer does not know them.
+///
+/// # Errors
+/// [`SelectError::Cancelled`].
+pub fn profile(selected: &Selected, select: &Select, view: View) -> Result<Profile, SelectError> {
+    let mut shaper =
+        Shaper { from: &selected.stacks, view, into: Stacks::default(), nodes: FxHashMap::default() };
+    let place = |name: &str| select.by.iter().position(|by| **by == *name);
+    let places = Places {
+        pid: place("pid"),
+        command: place("command"),
+        tid: place("tid"),
+        thread: place("thread"),
+        interpreter: place("interpreter"),
+    };
+    let roots: Vec<Option<StackId>> =
+        selected.groups.iter().map(|group| shaper.root(&places, group)).collect();
+    let mut samples: IndexMap<StackId, Weight, FxBuildHasher> = IndexMap::default();
+    for (index, row) in selected.rows.iter().enumerate() {
+        if index % LOOK_EVERY == 0 && select.cancelled.is_cancelled() {
+            return Err(SelectError::Cancelled);
+        }
+        let Some(stack) = row.stack else { continue };
+        *samples.entry(shaper.copy(roots[row.group as usize], stack)).or_default() += row.weight;
+    }
+    let since = selected.complete_since.clamp(select.since, select.until);
+    let about = About { start: since, duration: select.until - since, ..About::default() };
+    Ok(Profile { stacks: shaper.into, samples: samples.into_iter().collect(), about })
+}
+
+/// The profile of a whole recording that began at `started` (Unix nanoseconds) and ends `now`. As with [`profile`],
+/// frequency and subject are for the caller to say.
+///
+/// # Errors
+/// If it were larger than an answer may be; [`Retention::recording`](crate::aggregate::Retention::recording) keeps less.
+pub fn recorded(aggregate: &Aggregate, started: u64, now: u64, view: View) -> Result<Profile, SelectError> {
+    let select = Select { until: u64::MAX, stacks: true, by: view.labels(), ..Select::default() };
+    let mut profile = profile(&aggregate.select(&select)?, &select, view)?;
+    profile.about = About { start: started, duration: now.saturating_sub(started), ..About::default() };
+    Ok(profile)
+}
+
+/// Where in a group the values of labels are.
+struct Places {
+    pid: Option<usize>,
+    command: Option<usize>,
+    tid: Option<usize>,
+    thread: Option<usize>,
+    interpreter: Option<usize>,
+}
+
+/// Copies stacks from the answer's table to the profile's.
+struct Shaper<'a> {
+    from: &'a Stacks,
+    view: View,
+    into: Stacks,
+    /// (root in `into`, stack in `from`) → stack in `into`.
+    nodes: FxHashMap<(Option<StackId>, StackId), StackId>,
+}
+
+impl Shaper<'_> {
+    /// The frames for process, thread and sub-interpreter that a group's stacks stand on.
+    fn root(&mut self, places: &Places, group: &[Arc<str>]) -> Option<StackId> {
+        let mut root = None;
+        if self.view.processes {
+            let (pid, command) = (value(group, places.pid), value(group, places.command));
+            let name = format!("process {} ({})", or_none(pid), or_unknown(command));
+            root = Some(self.push(root, Frame::bare(FrameKind::Process, name)));
+        }
+        if self.view.threads {
+            let (tid, thread) = (value(group, places.tid), value(group, places.thread));
+            let name = format!("thread {} ({})", or_none(tid), or_unknown(thread));
+            root = Some(self.push(root, Frame::bare(FrameKind::Thread, name)));
+        }
+        let interpreter = value(group, places.interpreter);
+        if !["", "0"].contains(&interpreter) {
+            let name = format!("interpreter {interpreter} (sub-interpreter)");
+            root = Some(self.push(root, Frame::bare(FrameKind::Interpreter, name)));
+        }
+        root
+    }
+
+    fn push(&mut self, parent: Option<StackId>, frame: Frame) -> StackId {
+        let frame = self.into.intern_frame(frame);
+        self.into.push(parent, frame)
+    }
+
+    /// The stack on top of `root`. Walks only until a part that was copied before.
+    fn copy(&mut self, root: Option<StackId>, stack: StackId) -> StackId {
+        let mut missing = Vec::new();
+        let mut next = Some(stack);
+        let mut copied = root;
+        while let Some(node) = next {
+            if let Some(&known) = self.nodes.get(&(root, node)) {
+                copied = Some(known);
+                break;
+            }
+            let (parent, frame) = self.from.node(node);
+            missing.push((node, frame));
+            next = parent;
+        }
+        for (node, frame) in missing.into_iter().rev() {
+            let frame = self.from.frame(frame);
+            let frame = if self.view.lines { frame.clone() } else { frame.by_function() };
+            let pushed = self.push(copied, frame);
+            self.nodes.insert((root, node), pushed);
+            copied = Some(pushed);
+        }
+        copied.expect("a stack has a frame")
+    }
+}
+
+fn value(group: &[Arc<str>], place: Option<usize>) -> &str {
+    place.and_then(|place| group.get(place)).map_or("", |value| value)
+}
+
+fn or_unknown(name: &str) -> &str {
+    if name.is_empty() { "?" } else { name }
+}
+
+/// The id that stands for none: several that found no room, or nobody knows whose.
+fn or_none(id: &str) -> &str {
+    if id.is_empty() { "0" } else { id }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::NANOSECONDS;
+    use super::*;
+    use crate::aggregate::Retention;
+    use crate::model::{Labels, Pid, Series, Tid};
+
+    const START: u64 = 1000 * NANOSECONDS;
+
+    fn python(name: &str, line: u32) -> Frame {
+        Frame { file: "app.py".into(), line, first_line: 1, ..Frame::bare(FrameKind::Python, name) }
+    }
+
+    fn add(aggregate: &mut Aggregate, second: u64, (pid, tid): (u32, u32), frames: &[(&str, u32)]) {
+        let series = aggregate.series(&Series {
+            pid: Pid(pid),
+            command: format!("python app{pid}.py").into(),
+            labels: Labels::none(),
+            tid: Tid(tid),
+            thread: "worker".into(),
+            python: "3.12.1".into(),
+            interpreter: Some(u64::from(pid == 4)),
+        });
+        let stack = aggregate.intern(frames.iter().map(|(name, line)| python(name, *line)).collect());
+        let weight = Weight { samples: 1, nanoseconds: 10 };
+        assert_eq!(aggregate.add(START + second * NANOSECONDS, series, stack, weight), None);
+    }
+
+    fn filled() -> Aggregate {
+        let mut aggregate = Aggregate::new(Retention::live(60), START);
+        add(&mut aggregate, 0, (1, 1), &[("main", 5), ("work", 7)]);
+        add(&mut aggregate, 1, (1, 1), &[("main", 5), ("work", 8)]);
+        add(&mut aggregate, 2, (1, 2), &[("main", 5), ("work", 7)]);
+        add(&mut aggregate, 2, (3, 3), &[("main", 5)]);
+        aggregate
+    }
+
+    /// `root:line;…;leaf:line samples`, sorted.
+    pub(crate) fn lines(profile: &Profile) -> Vec<String> {
+        let line = |(stack, weight): &(StackId, Weight)| {
+            let frames = profile.stacks.root_first(*stack);
+            let frames: Vec<String> =
+                frames.iter().map(|frame| format!("{}:{}", frame.function, frame.line)).collect();
+            format!("{} {}", frames.join(";"), weight.samples)
+        };
+        let mut lines: Vec<String> = profile.samples.iter().map(line).collect();
+        lines.sort();
+        lines
+    }
+
+    fn of(aggregate: &Aggregate, view: View) -> Profile {
+        let (since, until) = (START, START + 5 * NANOSECONDS);
+        let select = Select { since, until, stacks: true, by: view.labels(), ..Select::default() };
+        profile(&aggregate.select(&select).unwrap(), &select, view).unwrap()
+    }
+
+    #[test]
+    fn by_function_lines_are_one_frame() {
+        assert_eq!(lines(&of(&filled(), View::default())), ["main:0 1", "main:0;work:0 3"]);
+    }
+
+    #[test]
+    fn by_line_they_are_apart() {
+        let view = View { lines: true, ..View::default() };
+        assert_eq!(lines(&of(&filled(), view)), ["main:5 1", "main:5;work:7 2", "main:5;work:8 1"]);
+    }
+
+    #[test]
+    fn processes_and_threads_are_root_frames() {
+        let view = View { threads: true, processes: true, lines: false };
+        assert_eq!(
+            lines(&of(&filled(), view)),
+            [
+                "process 1 (python app1.py):0;thread 1 (worker):0;main:0;work:0 2",
+                "process 1 (python app1.py):0;thread 2 (worker):0;main:0;work:0 1",
+                "process 3 (python app3.py):0;thread 3 (worker):0;main:0 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sub_interpreter_is_seen_in_every_view() {
+        let mut aggregate = Aggregate::new(Retention::live(60), START);
+        add(&mut aggregate, 0, (4, 4), &[("main", 5)]);
+        assert_eq!(lines(&of(&aggregate, View::default())), ["interpreter 1 (sub-interpreter):0;main:0 1"]);
+    }
+
+    #[test]
+    fn a_recording_is_everything() {
+        let mut aggregate = Aggregate::new(Retention::recording(), START + 7);
+        add(&mut aggregate, 0, (1, 1), &[("main", 5)]);
+        add(&mut aggregate, 9, (1, 2), &[("main", 6)]);
+        let one = recorded(&aggregate, START + 7, START + 10_007, View::default()).unwrap();
+        assert_eq!(lines(&one), ["main:0 2"]);
+        assert_eq!((one.about.start, one.about.duration), (START + 7, 10_000));
+    }
+
+    #[test]
+    fn the_same_question_gives_the_same_profile() {
+        let view = View { threads: true, processes: true, lines: true };
+        let (one, two) = (of(&filled(), view), of(&filled(), view));
+        assert_eq!(one.samples, two.samples);
+        assert_eq!(lines(&one), lines(&two));
+    }
+}
