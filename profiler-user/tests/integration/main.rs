@@ -39,6 +39,7 @@ mod recordings;
 mod reused;
 mod running;
 mod samples;
+mod schema;
 mod servers;
 mod service;
 mod service_access;
