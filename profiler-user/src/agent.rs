@@ -6,6 +6,7 @@
 
 mod accounts;
 mod discovery;
+pub mod labels;
 pub mod processes;
 mod publish;
 mod series;
@@ -27,6 +28,7 @@ use crate::process::memory::LiveMemory;
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
+use labels::Labeller;
 use processes::{State, Table};
 pub use publish::Publisher;
 use series::SeriesCache;
@@ -104,6 +106,13 @@ impl Agent {
     #[must_use]
     pub fn observed_by(self, observer: Observer) -> Agent {
         Agent { observer: Some(observer), ..self }
+    }
+
+    /// The same, with labels for every process that it meets.
+    #[must_use]
+    pub fn labelled_by(mut self, labeller: Labeller) -> Agent {
+        self.processes.label_with(labeller);
+        self
     }
 
     /// Lets samples fire.

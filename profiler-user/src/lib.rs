@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod aggregate;
+pub mod allocator;
 pub mod capture;
 pub mod cli;
 pub mod clock;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use firetower_ebpf::abi::{ProcessFacts, PyLayout};
 use rustc_hash::FxHashMap;
 
-use crate::model::{Pid, Reason};
+use super::labels::Labeller;
+use crate::model::{Labels, Pid, Reason};
 use crate::process::identity;
 use crate::process::live::LiveProcess;
 use crate::python::Interpreter;
@@ -27,6 +28,8 @@ const LAST_RECHECK: Duration = Duration::from_secs(60);
 pub struct Process {
     /// Its command line, or its name in brackets.
     pub command: Arc<str>,
+    /// Its labels; none if they are not asked for.
+    pub labels: Arc<Labels>,
     /// When it started, in clock ticks since boot; tells a reused pid.
     pub started: u64,
     /// Number of this attachment; see [`firetower_ebpf::abi::ProcessFacts::generation`].
@@ -100,15 +103,31 @@ fn is_same_interpreter(one: &State, other: &State) -> bool {
     }
 }
 
+/// Whether both are Python, and not one attachment.
+fn is_another_interpreter(one: &State, other: &State) -> bool {
+    matches!((one, other), (State::Python(_), State::Python(_))) && !is_same_interpreter(one, other)
+}
+
 /// Processes by pid.
 #[derive(Default)]
 pub struct Table {
     processes: FxHashMap<Pid, Process>,
     recogniser: Recogniser,
+    labeller: Option<Labeller>,
     last_generation: u32,
 }
 
 impl Table {
+    /// Has the processes that are met from here on labelled.
+    pub fn label_with(&mut self, labeller: Labeller) {
+        self.labeller = Some(labeller);
+    }
+
+    /// Whoever labels them, if anyone does.
+    pub fn labeller(&self) -> Option<&Labeller> {
+        self.labeller.as_ref()
+    }
+
     /// Looks at a process (again) at `now` (monotonic nanoseconds) and remembers what it found. `None`: it is gone.
     ///
     /// One that runs the interpreter that it ran before keeps its generation: samples on their way speak of it. A look
@@ -149,6 +168,12 @@ impl Table {
             }
             Outcome::Broken { reason, detail } => not(reason, detail, FIRST_RECHECK),
         };
+        let labels = match before {
+            // Read at its exec, when nothing of them had been written over; unless it has executed another program since,
+            // of which no event has come.
+            Some(process) if !is_another_interpreter(&process.state, &state) => Some(process.labels.clone()),
+            _ => None,
+        };
         let generation = match before {
             Some(process) if is_same_interpreter(&process.state, &state) => process.generation,
             _ => {
@@ -157,9 +182,19 @@ impl Table {
             }
         };
         let command = identity::command(pid);
-        let process = Process { command, started, generation, examined: now, starting, state };
+        let labels = labels.unwrap_or_else(|| self.read_labels(pid));
+        let process = Process { command, labels, started, generation, examined: now, starting, state };
         self.processes.insert(pid, process);
         self.processes.get(&pid)
+    }
+
+    fn read_labels(&mut self, pid: Pid) -> Arc<Labels> {
+        let processes = &self.processes;
+        let service_of = |pid: Pid| processes.get(&pid).map(|process| process.labels.service.clone());
+        match &mut self.labeller {
+            Some(labeller) => labeller.read(pid, service_of),
+            None => Labels::none(),
+        }
     }
 
     /// A child has what its parent has. `None`: the parent is not known.

@@ -47,6 +47,10 @@ impl Publisher {
         self.kernel(agent)?;
         self.processes(agent);
         let metrics = self.live.metrics();
+        if let Some(labeller) = agent.processes().labeller() {
+            metrics.set_label_overflow(labeller.overflow());
+            metrics.set_labels_refused(labeller.refused().map(|(refusal, count)| (refusal.label(), count)));
+        }
         metrics.set_stacks_known(agent.known_stacks());
         let (cpu_seconds, resident_bytes) = own_usage();
         metrics.set_agent(cpu_seconds, resident_bytes);
@@ -111,6 +115,7 @@ impl Publisher {
                 pid: *pid,
                 parent: identity::parent(*pid),
                 command: process.command.clone(),
+                labels: process.labels.clone(),
                 python: process.python().map(Into::into),
                 state,
                 reason,

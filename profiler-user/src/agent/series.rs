@@ -47,7 +47,7 @@ impl SeriesCache {
             };
             let python = process.and_then(Process::python).unwrap_or_default().into();
             let interpreter = process.and_then(|process| interpreter(pid, process, sample.interp));
-            let labels = Labels::none();
+            let labels = process.map_or_else(Labels::none, |process| process.labels.clone());
             aggregate.series(&Series {
                 pid,
                 command,

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Aggregate, Bucket, NANOSECONDS, SeriesId};
 use crate::model::select::{Select, SelectError, Selected, SelectedRow};
-use crate::model::{Labels, Pid, StackId, Stacks, Weight};
+use crate::model::{StackId, Stacks, Weight};
 
 /// Most rows of an answer, about 80 bytes each while it is made.
 const MAX_ROWS: usize = 2_000_000;
@@ -65,11 +65,6 @@ impl Aggregate {
         rows.sort_unstable_by_key(|row| (row.step, row.group, row.stack));
         let complete_since = self.complete_since.max(select.since);
         Ok(Selected { groups, stacks: copier.into, rows, complete_since })
-    }
-
-    /// The labels of each process that has series in memory; the latest, where they changed.
-    pub fn process_labels(&self) -> FxHashMap<Pid, Arc<Labels>> {
-        self.series.iter().map(|series| (series.pid, series.labels.clone())).collect()
     }
 
     /// Names of labels that processes gave themselves, of series in memory, sorted: those beside

@@ -12,7 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{Exit, Failure};
 use super::failures;
+use crate::agent::labels::{Labeller, Rule};
 use crate::agent::{Agent, Publisher};
+use crate::allocator;
 use crate::capture::Options;
 use crate::http::{self, Access, Listeners, Live, LiveSettings, Readiness};
 use crate::privileges;
@@ -33,7 +35,19 @@ const DISCOVER: Duration = Duration::from_secs(10);
   curl -s localhost:7070/metrics | grep firetower_
   firetower serve --listen 0.0.0.0:7070 --token-file /etc/firetower/token
   curl -s -H \"Authorization: Bearer $(cat /etc/firetower/token)\" node7:7070/metrics
-With a token, all of --listen needs it but /healthz and /readyz; --metrics-listen needs none.")]
+  firetower serve --service-name unit,env,script      services of systemd by their unit
+
+With a token, all of --listen needs it but /healthz and /readyz; --metrics-listen needs none.
+
+Each process is labelled with its service, container, unit and user, and with the attributes of
+OTEL_RESOURCE_ATTRIBUTES in its environment. A service's name is that of the first source that has one:
+  env        OTEL_SERVICE_NAME, SERVICE_NAME, or service.name of OTEL_RESOURCE_ATTRIBUTES
+  unit       the systemd unit: nginx for nginx.service
+  container  the container's id, the first 12 characters
+  script     the script or module that Python runs: celery for `python -m celery worker`,
+             shop/manage.py for `python /srv/shop/manage.py`; the file's name of another program
+  command    the file name that the process was called as: python3
+Of an environment nothing else is kept or logged.")]
 pub struct Args {
     #[command(flatten)]
     access: access::AccessArgs,
@@ -43,6 +57,9 @@ pub struct Args {
     /// Seconds to keep in memory
     #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = RangedU64ValueParser::<u64>::new().range(10..=86_400))]
     retention: u64,
+    /// Where services have their names from: env, unit, container, script, command, in the order in which they are asked
+    #[arg(long, value_name = "RULE", default_value_t)]
+    service_name: Rule,
     /// Leave kernel frames out
     #[arg(long)]
     no_kernel: bool,
@@ -58,7 +75,11 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         LiveSettings { frequency: args.frequency, retention: args.retention, started: clock.now(), clock };
     let live = Arc::new(Live::new(settings));
     let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
-    let agent = Agent::new(options, live.shared_aggregate(), clock).map_err(failures::capture)?;
+    allocator::share_pools();
+    let agent = Agent::new(options, live.shared_aggregate(), clock)
+        .map_err(failures::capture)?
+        .labelled_by(Labeller::new(args.service_name.clone()));
+    allocator::give_back();
     // All that needs more is open by now, and no other thread has been started yet.
     privileges::drop_unneeded()
         .map_err(|error| Failure::new(Exit::Internal, format!("can't drop privileges: {error}")))?;

@@ -8,7 +8,7 @@ use super::locked;
 use crate::aggregate::{Aggregate, Retention};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{Pid, Reason};
+use crate::model::{Labels, Pid, Reason};
 use crate::query::{History, Source};
 
 /// How long an answer may take, if not told.
@@ -47,6 +47,8 @@ pub struct ProcessInfo {
     pub parent: Option<Pid>,
     /// Its command line, shortened.
     pub command: Arc<str>,
+    /// What it is called, and where it belongs.
+    pub labels: Arc<Labels>,
     /// Its Python's version; `None` if it is not Python or not known.
     pub python: Option<Arc<str>>,
     /// One word: `profiled`, `pending`, `unsupported`, `failed`, …

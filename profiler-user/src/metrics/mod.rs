@@ -60,6 +60,8 @@ pub struct Metrics {
     seconds_dropped: IntCounter,
     samples_dropped: IntCounter,
     http: HttpMetrics,
+    label_overflow: IntCounterVec,
+    labels_refused: IntCounterVec,
 }
 
 /// Totals that the kernel side counts, summed over CPUs, since it was loaded.
@@ -156,6 +158,16 @@ impl Metrics {
                 "Samples in the buckets that were dropped before the end of their retention.",
             ),
             http: HttpMetrics::new(&new),
+            label_overflow: new.counters(
+                "firetower_label_overflow_total",
+                "Processes whose value of a label is `other` because there were too many different ones, by label.",
+                &["label"],
+            ),
+            labels_refused: new.counters(
+                "firetower_labels_refused_total",
+                "What could not be read of processes, or can't be a label, and why. It shows as an absent label.",
+                &["reason"],
+            ),
             registry: new.registry,
         };
         metrics.create_children(frequency);
@@ -177,6 +189,7 @@ impl Metrics {
         for table in ["entries", "nodes", "frames", "series"] {
             self.tables.with_label_values(&[table]);
         }
+        self.label_overflow.with_label_values(&["service"]);
         let constants = New { registry: self.registry.clone() };
         constants
             .gauge("firetower_sampling_frequency_hertz", "Samples a second that each CPU is asked for.")
@@ -288,6 +301,20 @@ impl Metrics {
         mirror(&self.unnamed, overflow.unnamed_samples);
         mirror(&self.seconds_dropped, overflow.seconds_dropped);
         mirror(&self.samples_dropped, overflow.samples_dropped);
+    }
+
+    /// Takes over how often there was no room for a label's value, by label. Whoever counts them bounds their number.
+    pub fn set_label_overflow<'a>(&self, totals: impl IntoIterator<Item = (&'a str, u64)>) {
+        for (label, total) in totals {
+            mirror(&self.label_overflow.with_label_values(&[label]), total);
+        }
+    }
+
+    /// Takes over how often something was no label, by reason.
+    pub fn set_labels_refused<'a>(&self, totals: impl IntoIterator<Item = (&'a str, u64)>) {
+        for (reason, total) in totals {
+            mirror(&self.labels_refused.with_label_values(&[reason]), total);
+        }
     }
 
     /// The metrics of the HTTP service.

@@ -1,13 +1,15 @@
 //! Who a process is: is it there, is it the same one, what is it called. It must not know what it runs.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use procfs::process::{self, Process};
 
 use crate::model::Pid;
 
+/// Most bytes of arguments that are read to tell what a process runs: that is in the first ones.
+const MAX_ARGUMENTS: u64 = 16 << 10;
 /// Most characters of a command line that are kept.
 const MAX_COMMAND: usize = 200;
 
@@ -42,6 +44,19 @@ pub fn command(pid: Pid) -> Arc<str> {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text.into(),
     }
+}
+
+/// The arguments, as far as the first 16 KiB go; empty for a kernel thread, and where there is no such process. A process
+/// may have written anything over them.
+pub fn arguments(pid: Pid) -> Vec<String> {
+    let mut line = Vec::new();
+    let read = File::open(format!("/proc/{pid}/cmdline"))
+        .and_then(|file| file.take(MAX_ARGUMENTS).read_to_end(&mut line));
+    if read.is_err() || line.is_empty() {
+        return Vec::new();
+    }
+    let line = line.strip_suffix(b"\0").unwrap_or(&line);
+    line.split(|&byte| byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
 }
 
 /// The process that a thread id belongs to, if it is a thread id and not that of the process itself.

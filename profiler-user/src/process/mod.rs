@@ -3,6 +3,8 @@
 //! It must not know Python, ELF, or what the bytes that it reads mean. Nothing here stops, traces or writes to a
 //! process.
 
+pub mod cgroup;
+pub mod environment;
 pub mod identity;
 pub mod live;
 pub mod maps;
@@ -12,4 +14,5 @@ pub mod pthread;
 pub mod sparse;
 pub mod still;
 pub mod tasks;
+pub mod user;
 pub mod view;

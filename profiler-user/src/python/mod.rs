@@ -24,6 +24,7 @@ mod interp_head;
 pub mod ints;
 pub mod line_table;
 pub mod objects;
+pub mod program;
 pub mod thread_names;
 pub mod threads;
 pub mod versions;

@@ -18,11 +18,11 @@ use crate::running::{FIRETOWER, firetower};
 const ENOUGH: u64 = 20;
 
 /// A process that has its own ids: what the test started, and its id out here.
-struct Inside {
+pub struct Inside {
     what: String,
     minor: String,
     process: Process,
-    pid: Pid,
+    pub pid: Pid,
 }
 
 impl Inside {
@@ -35,7 +35,7 @@ impl Inside {
     }
 
     /// Ends it and waits for the end of what started it, which has to tidy up.
-    fn end(mut self) {
+    pub fn end(mut self) {
         self.process.close_input();
         while self.process.line().is_some() {}
     }
@@ -112,18 +112,23 @@ fn bundle(minor: &str, folder: &Path) {
 /// A container in `folder`.
 fn container(minor: &str, runtime: &[&str], folder: &Path) -> Inside {
     let name = format!("firetower-{}-{}-{minor}", runtime[0], std::process::id());
-    let folder = folder.join(&name);
+    container_named(&name, minor, runtime, folder)
+}
+
+/// A container of this name in `folder`.
+pub fn container_named(name: &str, minor: &str, runtime: &[&str], folder: &Path) -> Inside {
+    let folder = folder.join(name);
     bundle(minor, &folder);
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh"]).arg(fixture("container.sh"));
     command.arg(prefix(minor)).arg(minor).args(runtime).arg("--root").arg(folder.join("state"));
-    command.args(["run", "--bundle", ".", &name]).current_dir(&folder);
+    command.args(["run", "--bundle", ".", name]).current_dir(&folder);
     Inside::start(runtime[0], minor, &mut command)
 }
 
 /// As containers are run by podman and by Docker, without what these manage.
 const CRUN: &[&str] = &["crun", "--cgroup-manager=disabled"];
-const RUNC: &[&str] = &["runc"];
+pub const RUNC: &[&str] = &["runc"];
 
 #[test]
 fn containers_by_their_ids_out_here() {

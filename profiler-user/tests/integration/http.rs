@@ -98,6 +98,7 @@ fn process(pid: u32, state: &'static str, reason: Option<Reason>) -> ProcessInfo
         pid: Pid(pid),
         parent: Some(Pid(if pid == 4300 { 4242 } else { 1 })),
         command: "python app.py".into(),
+        labels: Arc::new(Labels { service: "checkout".into(), user: "www-data".into(), ..Labels::default() }),
         python: Some("3.12.1".into()),
         state,
         reason,
@@ -230,6 +231,10 @@ fn the_list_of_processes() {
     assert_eq!(list["status"], "ready");
     assert_eq!(list["retention_seconds"], 900);
     assert_eq!(list["processes"][0]["python_version"], "3.12.1");
+    assert_eq!(list["processes"][0]["service"], "checkout");
+    assert_eq!(list["processes"][0]["user"], "www-data");
+    assert_eq!(list["processes"][0]["unit"], Value::Null);
+    assert_eq!(list["processes"][0]["container"], Value::Null);
     assert_eq!(list["processes"][0]["reason"], Value::Null);
     assert_eq!(list["processes"][1]["reason_text"], "unsupported Python version");
 }

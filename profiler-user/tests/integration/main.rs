@@ -25,6 +25,7 @@ mod hosts;
 mod http;
 mod http_access;
 mod http_limits;
+mod labels;
 mod lies;
 mod line_tables;
 mod living;

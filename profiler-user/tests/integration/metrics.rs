@@ -20,6 +20,8 @@ pub fn filled() -> Metrics {
     metrics.process_cpu(process, 0.01);
     metrics.set_processes([("3.12.1", "profiled"), ("", "pending")]);
     metrics.set_program(&ProgramRuns { program: "sample", seconds: 0.001, runs: 3 });
+    metrics.set_label_overflow([("service", 1), ("region", 2)]);
+    metrics.set_labels_refused([("invalid_name", 1)]);
     metrics.set_agent(0.5, 20 << 20);
     metrics.set_ready(true);
     metrics

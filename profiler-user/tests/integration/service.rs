@@ -80,7 +80,7 @@ impl Service {
     }
 
     /// What the service says of a process.
-    fn process(&self, pid: u32) -> Option<Value> {
+    pub fn process(&self, pid: u32) -> Option<Value> {
         let all = self.processes();
         all["processes"].as_array().expect("an array").iter().find(|process| process["pid"] == pid).cloned()
     }

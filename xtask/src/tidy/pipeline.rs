@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("python", &["model", "process", "native"]),
     ("native", &["model"]),
     ("locked_memory", &[]),
+    ("allocator", &[]),
     ("privileges", &[]),
     ("preflight", &["process", "locked_memory"]),
     ("capture", &["model", "locked_memory"]),
@@ -34,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 const EVERY: &[&str] = &[
+    "allocator",
     "model",
     "clock",
     "process",

@@ -51,6 +51,10 @@ struct Process {
     /// Those listed here whose parent it is.
     children: Vec<u32>,
     command: String,
+    service: Option<String>,
+    container: Option<String>,
+    unit: Option<String>,
+    user: Option<String>,
     python_version: Option<String>,
     /// `profiled`, `pending`, `unsupported`, `failed`, …
     state: &'static str,
@@ -76,7 +80,6 @@ impl Processes {
             Readiness::Failed(message) => ("failed", Some(message)),
         };
         let shares = shares(live, cancelled)?;
-        let labels = live.aggregate().process_labels();
         let known = live.processes();
         let mut children: FxHashMap<Pid, Vec<u32>> = FxHashMap::default();
         for process in known.iter() {
@@ -89,6 +92,10 @@ impl Processes {
             parent_pid: process.parent.map(|parent| parent.0),
             children: children.remove(&process.pid).unwrap_or_default(),
             command: process.command.to_string(),
+            service: if_any(&process.labels.service),
+            container: if_any(&process.labels.container),
+            unit: if_any(&process.labels.unit),
+            user: if_any(&process.labels.user),
             python_version: process.python.as_ref().map(|version| version.to_string()),
             state: process.state,
             reason: process.reason.map(|reason| reason.label()),
@@ -98,7 +105,7 @@ impl Processes {
             cpu_seconds: process.cpu_seconds,
             cpu_share: seconds(shares.get(&process.pid).copied().unwrap_or_default()) / SHARE_SECONDS as f64,
             since_unix_seconds: seconds(process.since),
-            labels: labels.get(&process.pid).map(|labels| named(labels)).unwrap_or_default(),
+            labels: named(&process.labels),
         };
         Ok(Processes {
             version: env!("CARGO_PKG_VERSION"),
@@ -132,6 +139,11 @@ fn shares(live: &Live, cancelled: &Cancelled) -> Result<FxHashMap<Pid, u64>, Htt
         }
     }
     Ok(shares)
+}
+
+/// A label's value; an empty one is none.
+fn if_any(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.to_owned())
 }
 
 fn named(labels: &Labels) -> BTreeMap<String, String> {
