@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -33,6 +33,8 @@ pub(super) struct Gate {
     hosts: Hosts,
     /// `None`: nobody is asked for a token.
     pub(super) auth: Option<Auth>,
+    /// How long a request's body may take to arrive.
+    pub(super) patience: Duration,
     clients: Mutex<Buckets>,
     loopback: Mutex<Buckets>,
 }
@@ -43,6 +45,7 @@ impl Gate {
         Gate {
             hosts,
             auth,
+            patience: limits.head,
             clients: Mutex::new(Buckets::new(limits.client.requests, now)),
             loopback: Mutex::new(Buckets::new(limits.loopback.requests, now)),
         }

@@ -294,4 +294,23 @@ mod tests {
             assert_eq!(host_name(text), None, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_sent_is_ours_or_not(host: Vec<u8>, origin: Vec<u8>, site in ".*") {
+            let mut sent = HeaderMap::new();
+            for (name, value) in [("host", &host[..]), ("origin", &origin[..]), ("sec-fetch-site", site.as_bytes())] {
+                if let Ok(value) = axum::http::HeaderValue::from_bytes(value) {
+                    sent.insert(name, value);
+                }
+            }
+            let hosts = hosts(Which::Addresses);
+            if hosts.check_host(&Uri::from_static("/"), &sent).is_ok() {
+                let text = std::str::from_utf8(&host).unwrap();
+                assert!(Name::parse(text).is_some(), "{text}");
+            }
+            let _ = hosts.check_origin(&Method::GET, &sent);
+            let _ = host_name(&site);
+        }
+    }
 }

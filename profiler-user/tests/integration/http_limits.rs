@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use firetower::http::{Access, Limits, Rate};
+use firetower::http::{Access, Limits, Rate, Token};
 use firetower::model::{Frame, FrameKind};
 
 use crate::http::{Service, send};
@@ -92,6 +92,21 @@ fn who_stays_without_asking_is_hung_up_on_after_an_answer() {
         assert!(bytes[..read].starts_with(b"HTTP/1.1 200"), "the connection is kept for a while");
     }
     assert_eq!(until_cut(stream), "");
+}
+
+#[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let token = Token::parse(b"correct-horse-battery-staple", "here").expect("a good token");
+    let limits = Limits { head: SOON, stall: SOON, ..Limits::default() };
+    let access = Access { token: Some(token), limits, ..Access::default() };
+    let service = Service::listening("127.0.0.1:0", access);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ntoken=";
+    for (path, status) in [("/login", 408), ("/metrics", 401), ("/healthz", 405), ("/nothing", 401)] {
+        let mut stream = connect(service.address);
+        write!(stream, "POST {path} HTTP/1.1\r\nHost: localhost\r\n{form}").expect("sent");
+        let said = until_cut(stream);
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {said}");
+    }
 }
 
 /// Adds a profile whose folded stacks are some MB: more than the kernel's buffers hold.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,32 @@ impl Client {
 
     /// The status of an answer that is read to its end.
     fn get(&mut self, path: &str) -> u16 {
+        let (status, length) = self.begin(path);
+        let mut body = vec![0; length.expect("its answers have a length")];
+        self.stream.read_exact(&mut body).expect("the whole body");
+        status
+    }
+
+    /// Counts the events of a live stream until it is told to stop; `false` if there is no room for another stream.
+    fn live(&mut self, events: &AtomicU64, stop: &AtomicBool) -> bool {
+        let (status, length) = self.begin("/api/v1/live?seconds=60");
+        if status != 200 {
+            assert_eq!(status, 503);
+            let mut body = vec![0; length.expect("it says how long its reason is")];
+            self.stream.read_exact(&mut body).expect("the reason");
+            return false;
+        }
+        let mut line = Vec::new();
+        while !stop.load(Ordering::SeqCst) {
+            line.clear();
+            assert!(self.stream.read_until(b'\n', &mut line).expect("events") > 0, "it was cut off");
+            events.fetch_add(u64::from(line.starts_with(b"event: ")), Ordering::SeqCst);
+        }
+        true
+    }
+
+    /// Asks, and reads the head of the answer: its status, and its length if it has one.
+    fn begin(&mut self, path: &str) -> (u16, Option<usize>) {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
         self.stream.get_mut().write_all(request.as_bytes()).expect("sent");
         let mut line = String::new();
@@ -54,9 +80,7 @@ impl Client {
                 length = value.trim().parse().ok();
             }
         }
-        let mut body = vec![0; length.expect("its answers have a length")];
-        self.stream.read_exact(&mut body).expect("the whole body");
-        status
+        (status, length)
     }
 }
 
@@ -107,8 +131,25 @@ fn viewers_cost_no_sample() {
         })
     };
     let page = ["/api/v1/processes", "/api/v1/profile?seconds=60"].map(str::to_owned);
-    let viewers = (0..VIEWERS).map(|_| until_stopped(&viewed, page.to_vec(), Duration::from_secs(1)));
-    let viewers: Vec<_> = viewers.collect();
+    let events = Arc::new(AtomicU64::new(0));
+    // Each wants the live stream; who finds no room there asks every second.
+    let viewer = || {
+        let (events, stop, viewed) = (events.clone(), stop.clone(), viewed.clone());
+        let page = page.clone();
+        std::thread::spawn(move || {
+            let mut client = Client::new(address);
+            if client.live(&events, &stop) {
+                return;
+            }
+            while !stop.load(Ordering::SeqCst) {
+                for path in &page {
+                    viewed.count(client.get(path));
+                }
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        })
+    };
+    let viewers: Vec<_> = (0..VIEWERS).map(|_| viewer()).collect();
     let much = ["/flamegraph.folded", "/flamegraph.svg", "/api/v1/profile"];
     let much = much.map(|path| format!("{path}?seconds=900&lines=1&threads=1&processes=1"));
     let asking: Vec<_> = (0..HEAVY).map(|_| until_stopped(&heavy, much.to_vec(), Duration::ZERO)).collect();
@@ -131,12 +172,14 @@ fn viewers_cost_no_sample() {
         client.join().expect("each got its answers");
     }
     let (viewed, heavy) = (viewed.take(), heavy.take());
-    println!("viewers {viewed:?}, heavy {heavy:?}, {scrapes} scrapes");
+    let events = events.load(Ordering::SeqCst);
+    println!("{events} events, viewers {viewed:?}, heavy {heavy:?}, {scrapes} scrapes");
     assert!(open >= (VIEWERS + HEAVY) as f64, "{open} connections");
     for answers in [&viewed, &heavy] {
         assert!(answers.keys().all(|status| [200, 404, 503].contains(status)), "{answers:?}");
     }
     assert!(viewed[&200] as usize > VIEWERS && heavy[&200] > 0, "{viewed:?} {heavy:?}");
+    assert!(events > 16, "{events} events");
     drop(busy);
     let last = wait_for("every sample that fired to be booked", || {
         let metrics = scrape();

@@ -16,8 +16,6 @@ use crate::http::{App, guard, locked};
 
 /// Most bytes of the form: a token in which each byte takes three, and where to go next.
 const MOST_BODY: usize = 32 << 10;
-/// How long the form may take to arrive.
-const BODY_WAIT: Duration = Duration::from_secs(10);
 /// Most bytes of the address to go on to.
 const MOST_NEXT: usize = 4096;
 
@@ -72,7 +70,7 @@ async fn login(
     request: Request,
 ) -> Result<Response, HttpError> {
     let auth = auth(&app)?;
-    let Form { token, next } = read(request).await?;
+    let Form { token, next } = read(request, app.gate.patience).await?;
     let next = own(&next);
     if let Err(refusal) = auth.check_token(client, token.trim().as_bytes()) {
         refusal.count(app.live.metrics().http());
@@ -122,8 +120,8 @@ fn auth(app: &App) -> Result<&Auth, HttpError> {
     })
 }
 
-/// The form that was sent; not waited for for ever.
-async fn read(request: Request) -> Result<Form, HttpError> {
+/// The form that was sent; not waited for any longer than for a head.
+async fn read(request: Request, patience: Duration) -> Result<Form, HttpError> {
     // What says beforehand that it is too large is not waited for; the layer stops the others.
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if length.is_some_and(|length| length.parse::<usize>().map_or(true, |length| length > MOST_BODY)) {
@@ -133,7 +131,7 @@ async fn read(request: Request) -> Result<Form, HttpError> {
             "send the token and nothing else",
         ));
     }
-    let form = tokio::time::timeout(BODY_WAIT, axum::Form::<Form>::from_request(request, &()));
+    let form = tokio::time::timeout(patience, axum::Form::<Form>::from_request(request, &()));
     let Ok(form) = form.await else {
         return Err(HttpError::new(
             StatusCode::REQUEST_TIMEOUT,
