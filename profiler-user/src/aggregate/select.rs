@@ -34,7 +34,7 @@ impl Aggregate {
         for bucket in self.buckets.iter().filter(|bucket| is_in(bucket, select)) {
             let step = step(bucket, select)?;
             for (&(series, stack), &weight) in &bucket.entries {
-                if looked_at % LOOK_EVERY == 0 && select.cancelled.is_cancelled() {
+                if looked_at.is_multiple_of(LOOK_EVERY) && select.cancelled.is_cancelled() {
                     return Err(SelectError::Cancelled);
                 }
                 looked_at += 1;
@@ -55,7 +55,7 @@ impl Aggregate {
         let mut copier = Copier { from: &self.stacks, into: Stacks::default(), known: FxHashMap::default() };
         let mut rows = Vec::with_capacity(sums.len());
         for (index, (step, group, stack, weight)) in sums.into_iter().enumerate() {
-            if index % LOOK_EVERY == 0 && select.cancelled.is_cancelled() {
+            if index.is_multiple_of(LOOK_EVERY) && select.cancelled.is_cancelled() {
                 return Err(SelectError::Cancelled);
             }
             let stack = stack.map(|stack| copier.copy(stack));

@@ -116,7 +116,7 @@ impl Aggregate {
             self.series.iter().map(|series: &Series| selector.accepts(series)).collect();
         let mut ticks = Vec::new();
         for (index, kept) in self.ticks.ring.iter().enumerate() {
-            if index % LOOK_EVERY == 0 && cancelled.is_cancelled() {
+            if index.is_multiple_of(LOOK_EVERY) && cancelled.is_cancelled() {
                 return Err(SelectError::Cancelled);
             }
             if (first..end).contains(&kept.millisecond) && accepted[kept.series.0 as usize] {

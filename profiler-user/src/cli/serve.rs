@@ -34,7 +34,7 @@ const DISCOVER: Duration = Duration::from_secs(10);
   curl -s localhost:7070/flamegraph.svg?seconds=60 -o now.svg
   curl -s localhost:7070/metrics | grep firetower_
   firetower serve --listen 0.0.0.0:7070 --token-file /etc/firetower/token
-  curl -s -H \"Authorization: Bearer $(cat /etc/firetower/token)\" node7:7070/metrics
+  printf 'Authorization: Bearer %s' \"$(cat /etc/firetower/token)\" | curl -s -H @- node7:7070/metrics
   firetower serve --service-name unit,env,script      services of systemd by their unit
 
 With a token, all of --listen needs it but /healthz and /readyz; --metrics-listen needs none.

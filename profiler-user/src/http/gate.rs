@@ -23,7 +23,7 @@ use super::{App, Live, guard, locked};
 use crate::metrics::Rejection;
 
 /// Most bytes of a path and its query: a long selector fits several times.
-const MOST_URI: usize = 8 << 10;
+const MOST_URI: usize = 16 << 10;
 /// What a scraper or a load balancer asks for: a foreign page that makes a browser ask for it learns and changes nothing.
 const PLAIN: &[&str] = &["/healthz", "/readyz", "/metrics"];
 

@@ -54,7 +54,7 @@ pub fn profile(selected: &Selected, select: &Select, view: View) -> Result<Profi
         selected.groups.iter().map(|group| shaper.root(&places, group)).collect();
     let mut samples: IndexMap<StackId, Weight, FxBuildHasher> = IndexMap::default();
     for (index, row) in selected.rows.iter().enumerate() {
-        if index % LOOK_EVERY == 0 && select.cancelled.is_cancelled() {
+        if index.is_multiple_of(LOOK_EVERY) && select.cancelled.is_cancelled() {
             return Err(SelectError::Cancelled);
         }
         let Some(stack) = row.stack else { continue };

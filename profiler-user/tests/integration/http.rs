@@ -27,9 +27,23 @@ impl Service {
 
     /// A service on a port of this address, with metrics alone on another of loopback.
     pub fn listening(on: &str, access: Access) -> Service {
+        Service::of_live(Service::new_live(), on, access)
+    }
+
+    /// What a service shares with an agent that has collected for two minutes.
+    pub fn new_live() -> Live {
         let clock = Clock::new().expect("the time");
         let started = clock.now() - 120_000_000_000;
-        let live = Arc::new(Live::new(LiveSettings { frequency: 100, retention: 900, started, clock }));
+        Live::new(LiveSettings { frequency: 100, retention: 900, started, clock })
+    }
+
+    /// A service of this, on loopback.
+    pub fn of(live: Live) -> Service {
+        Service::of_live(live, "127.0.0.1:0", Access::default())
+    }
+
+    fn of_live(live: Live, on: &str, access: Access) -> Service {
+        let live = Arc::new(live);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -49,7 +63,7 @@ impl Service {
     }
 
     /// A service that knows two processes: 4242 has samples, 4300 can't be profiled.
-    fn filled() -> Service {
+    pub fn filled() -> Service {
         let service = Service::start();
         service.live.set_readiness(Readiness::Ready);
         service.live.set_processes(vec![
@@ -66,12 +80,16 @@ impl Service {
 
     /// Adds samples that were taken 5 s ago.
     pub fn add(&self, pid: u32, tid: u32, frames: Vec<Frame>, samples: u64) {
-        let time = self.live.settings().clock.now() - 5_000_000_000;
+        self.add_at(self.live.settings().clock.now() - 5_000_000_000, (pid, tid), frames, samples);
+    }
+
+    /// Adds samples that were taken at a time, Unix nanoseconds.
+    pub fn add_at(&self, time: u64, (pid, tid): (u32, u32), frames: Vec<Frame>, samples: u64) {
         let mut aggregate = self.live.aggregate();
         let series = aggregate.series(&Series {
             pid: Pid(pid),
             command: "python app.py".into(),
-            labels: Labels::none(),
+            labels: labels(),
             tid: Tid(tid),
             thread: "worker".into(),
             python: "3.12.1".into(),
@@ -84,7 +102,7 @@ impl Service {
         );
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, "localhost")
     }
 
@@ -93,12 +111,17 @@ impl Service {
     }
 }
 
+fn labels() -> Arc<Labels> {
+    let extra = vec![("team".into(), "shop".into())];
+    Arc::new(Labels { service: "checkout".into(), user: "www-data".into(), extra, ..Labels::default() })
+}
+
 fn process(pid: u32, state: &'static str, reason: Option<Reason>) -> ProcessInfo {
     ProcessInfo {
         pid: Pid(pid),
         parent: Some(Pid(if pid == 4300 { 4242 } else { 1 })),
         command: "python app.py".into(),
-        labels: Arc::new(Labels { service: "checkout".into(), user: "www-data".into(), ..Labels::default() }),
+        labels: labels(),
         python: Some("3.12.1".into()),
         state,
         reason,
@@ -109,7 +132,7 @@ fn process(pid: u32, state: &'static str, reason: Option<Reason>) -> ProcessInfo
     }
 }
 
-fn python(name: &str, line: u32) -> Frame {
+pub fn python(name: &str, line: u32) -> Frame {
     Frame { file: "/srv/app.py".into(), line, first_line: 1, ..Frame::bare(FrameKind::Python, name) }
 }
 

@@ -140,9 +140,9 @@ fn heads_and_addresses_that_are_too_large_are_refused() {
     let long = |length| {
         format!("GET /{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "x".repeat(length))
     };
-    let refused = send(service.address, &long(9 << 10));
+    let refused = send(service.address, &long(17 << 10));
     assert!(refused.status == 414 && refused.json()["hint"].is_string());
-    assert_eq!(send(service.address, &long(7 << 10)).status, 404);
+    assert_eq!(send(service.address, &long(15 << 10)).status, 404);
     let head = |headers: String| {
         let mut stream = connect(service.address);
         let request =

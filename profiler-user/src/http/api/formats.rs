@@ -44,7 +44,7 @@ impl Format {
         match self {
             Format::Json => None,
             Format::Svg => Some(svg::render(profile)),
-            Format::Folded => Some(folded::render(profile).map(Into::into)),
+            Format::Folded => Some(folded::render(profile)),
         }
     }
 }
