@@ -6,11 +6,13 @@
 
 mod accounts;
 mod discovery;
+mod history;
 pub mod labels;
 pub mod processes;
 mod publish;
 mod series;
 mod starting;
+mod usage;
 
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,9 +24,11 @@ use rustc_hash::FxHashMap;
 use crate::aggregate::Aggregate;
 use crate::capture::{Capture, CaptureError, Counters, Drain, Event, Options, RunTime, StackDefinition};
 use crate::clock::Clock;
+use crate::metrics::ServiceUsage;
 use crate::model::{Frame, Labels, Pid, Reason, Sample, Series, StackId, Tid, Weight};
 use crate::native::kallsyms::Kallsyms;
 use crate::process::memory::LiveMemory;
+use crate::store::Store;
 use crate::symbolize::Symbolizer;
 
 pub use accounts::{Accounts, ProcessAccount};
@@ -33,6 +37,7 @@ use processes::{State, Table};
 pub use publish::Publisher;
 use series::SeriesCache;
 use starting::Starting;
+use usage::Usage;
 
 /// Stacks known to the kernel side and the agent; past this all of them are sent anew. Below the kernel map's size, so
 /// that it never fills.
@@ -77,6 +82,8 @@ pub struct Agent {
     clock: Clock,
     sample_weight: Weight,
     observer: Option<Observer>,
+    store: Option<Arc<Store>>,
+    usage: Option<Usage>,
 }
 
 impl Agent {
@@ -99,6 +106,8 @@ impl Agent {
             clock,
             sample_weight: Weight { samples: 1, nanoseconds: period.as_nanos() as u64 },
             observer: None,
+            store: None,
+            usage: None,
         })
     }
 
@@ -113,6 +122,18 @@ impl Agent {
     pub fn labelled_by(mut self, labeller: Labeller) -> Agent {
         self.processes.label_with(labeller);
         self
+    }
+
+    /// The same, summing what services use and, if asked for, their functions: for who takes it every now and then.
+    #[must_use]
+    pub fn summing_usage(self, by_function: bool) -> Agent {
+        Agent { usage: Some(Usage::new(by_function)), ..self }
+    }
+
+    /// The same, handing every window that is over to a store.
+    #[must_use]
+    pub fn stored_in(self, store: Arc<Store>) -> Agent {
+        Agent { store: Some(store), ..self }
     }
 
     /// Lets samples fire.
@@ -145,7 +166,16 @@ impl Agent {
     /// House-keeping, about once a second: lost samples, retention, tables that have filled up.
     pub fn tick(&mut self) -> Result<(), CaptureError> {
         self.book_lost()?;
-        let moved = lock(&self.aggregate).maintain(self.clock.now());
+        let mut aggregate = lock(&self.aggregate);
+        if let Some(usage) = &mut self.usage {
+            // Its ids lose their meaning here.
+            usage.settle(&aggregate);
+        }
+        if let Some(store) = &self.store {
+            history::hand_over(&mut aggregate, store, self.clock.now());
+        }
+        let moved = aggregate.maintain(self.clock.now());
+        drop(aggregate);
         if let Some(moved) = moved {
             self.series.clear();
             // What no live second refers to is gone, and must be defined anew if it is seen again.
@@ -176,12 +206,21 @@ impl Agent {
     pub fn finish(&mut self) -> Result<(), CaptureError> {
         self.capture.disable()?;
         self.handle_events(usize::MAX)?;
-        self.book_lost()
+        self.book_lost()?;
+        if let Some(store) = &self.store {
+            history::hand_over_all(&mut lock(&self.aggregate), store);
+        }
+        Ok(())
     }
 
     /// Processes that had samples since the last call, with what was seen of them in that time.
     pub fn take_process_accounts(&mut self) -> FxHashMap<Pid, ProcessAccount> {
         self.accounts.take_processes()
+    }
+
+    /// What services used since the last call; nothing if it is not summed.
+    pub fn take_usage(&mut self) -> Vec<ServiceUsage> {
+        self.usage.as_mut().map(|usage| usage.take(&lock(&self.aggregate))).unwrap_or_default()
     }
 
     /// The accounts of this run, as far as they have been drained.
@@ -240,6 +279,9 @@ impl Agent {
             let weight = Weight { samples: new, nanoseconds: new * one.nanoseconds };
             // What finds no room in the aggregate either is counted there.
             let _ = aggregate.add(self.clock.now(), series, stack, weight);
+            if let Some(usage) = &mut self.usage {
+                usage.add(series, stack, weight);
+            }
         }
         Ok(())
     }
@@ -259,6 +301,9 @@ impl Agent {
         let series = self.series.id(&mut aggregate, sample, self.processes.get(pid));
         let (unix, weight) = (self.clock.unix(sample.time), self.sample_weight);
         let reason = reason.or(aggregate.add(unix, series, stack, weight));
+        if let Some(usage) = &mut self.usage {
+            usage.add(series, stack, weight);
+        }
         self.accounts.sample(pid, reason, weight);
         if let Some(observer) = &mut self.observer {
             let (time, tid, cpu) = (sample.time, Tid(sample.tid), sample.cpu);

@@ -273,10 +273,29 @@ pub struct Sample<'a> {
 pub struct Profile {
     /// The frames and stacks that `samples` speaks of.
     pub stacks: Stacks,
-    /// Each stack once, with its own (not its children's) weight. Order: of first occurrence.
+    /// Each stack once, with its own (not its children's) weight. Order: of first occurrence. With `labels`: each stack
+    /// once for each set of labels.
     pub samples: Vec<(StackId, Weight)>,
+    /// Whose samples they are, where that is kept.
+    pub labels: SampleLabels,
     /// What the profile is of.
     pub about: About,
+}
+
+/// Labels of a profile's samples, where the profile keeps them apart. Both empty: it does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SampleLabels {
+    /// Sets of (name, value), names as in [`labels::NAMES`] or of [`Labels::extra`]; each set once, no value is empty.
+    pub sets: Vec<labels::LabelSet>,
+    /// `sets[of[i]]` are the labels of `samples[i]`.
+    pub of: Vec<u32>,
+}
+
+impl SampleLabels {
+    /// The labels of the sample with this index; none where they are not kept.
+    pub fn of_sample(&self, index: usize) -> &[(Arc<str>, Arc<str>)] {
+        self.of.get(index).and_then(|&set| self.sets.get(set as usize)).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What a profile is of.

@@ -1,10 +1,12 @@
 //! What the agent tells the service about once a second: processes, metrics, readiness. It must not know HTTP.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use rustc_hash::FxHashMap;
 
+use super::history;
 use super::processes::{Process, State};
 use super::{Agent, ProcessAccount};
 use crate::capture::CaptureError;
@@ -50,6 +52,10 @@ impl Publisher {
         if let Some(labeller) = agent.processes().labeller() {
             metrics.set_label_overflow(labeller.overflow());
             metrics.set_labels_refused(labeller.refused().map(|(refusal, count)| (refusal.label(), count)));
+        }
+        metrics.add_usage(&agent.take_usage(), Instant::now());
+        if let Some(store) = &agent.store {
+            metrics.set_store(&history::status(store));
         }
         metrics.set_stacks_known(agent.known_stacks());
         let (cpu_seconds, resident_bytes) = own_usage();

@@ -54,6 +54,13 @@ impl Pending {
 }
 
 impl Aggregate {
+    /// From here on, keeps windows of this many seconds for [`take_windows`](Self::take_windows), as
+    /// [`Retention::window`](super::Retention::window) does from the start.
+    pub fn keep_windows(&mut self, seconds: u64) {
+        self.retention.window = Some(seconds);
+        self.pending = Some(Pending { length: seconds.max(1), windows: BTreeMap::new() });
+    }
+
     /// Takes the windows that were over at `before` (Unix nanoseconds), oldest first. They are not pending any more: hand
     /// them on before the aggregate is unlocked, or a reader finds them nowhere. Nothing if [`Retention::window`] is
     /// `None`.

@@ -51,7 +51,8 @@ exits! {
     PidNamespace = 13, "firetower does not run in the initial pid namespace";
     NoSamples = 14, "nothing was sampled, so nothing was written";
     NotPython = 15, "the process runs no Python that can be read";
-    TokenRefused = 16, "the token can't be used: its file is missing or open to others, or it is too short";
+    StoreInUse = 16, "another firetower uses the store";
+    TokenRefused = 17, "the token can't be used: its file is missing or open to others, or it is too short";
     CommandNotExecutable = 126, "the command to record can't be executed";
     CommandNotFound = 127, "the command to record was not found";
 }

@@ -11,6 +11,7 @@ mod logging;
 mod process;
 mod record;
 mod serve;
+mod units;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -96,8 +97,16 @@ pub fn ensure_ready() -> Result<(), Failure> {
 /// # Errors
 /// [`Exit::WriteFailed`] for every other error.
 pub fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for what need not be text.
+///
+/// # Errors
+/// Those of [`print`].
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::WriteFailed, format!("can't write to standard output: {error}")))
         }

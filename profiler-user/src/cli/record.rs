@@ -1,4 +1,5 @@
-//! `firetower record`: profiles processes for a while and writes a flame graph, folded stacks or single samples.
+//! `firetower record`: profiles processes for a while and writes a flame graph, a profile for other tools, or single
+//! samples.
 
 mod launch;
 mod output;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 use super::exit::{Exit, Failure};
 use super::{clock, failures};
@@ -20,9 +21,10 @@ use crate::agent::{Agent, SharedAggregate, lock};
 use crate::aggregate::{Aggregate, Retention};
 use crate::capture::Options;
 use crate::query::{self, View};
+use crate::render::Format;
 
 use launch::Launched;
-use output::Output;
+use output::{Kind, Output};
 use progress::Progress;
 use summary::Summary;
 use targets::Targets;
@@ -43,6 +45,17 @@ const MAX_SECONDS: f64 = 7.0 * 86_400.0;
   firetower record --all -d 10 | grep json            every process; folded stacks to a pipe
   firetower record -p 4242 --lines --threads -o x.folded
   firetower record -p 4242 -d 5 -o x.jsonl            single samples, for scripts
+  firetower record -p 4242 -d 60 -o x.pb.gz           for `go tool pprof`, Parca, Pyroscope…
+  firetower record -p 4242 -d 60 --format pprof >x    the same to standard output
+
+Formats, and the endings of files that say them:
+  svg         .svg               interactive flame graph
+  folded      .folded .txt       a line for each stack: root;…;leaf COUNT
+  pprof       .pb.gz .pprof      pprof: samples have labels (pid, tid, thread, command…)
+  speedscope  .speedscope.json   for https://www.speedscope.app; --threads: one for each thread
+  gecko       .gecko.json        for https://profiler.firefox.com: a track for each thread
+  json        .json              plain JSON: frames, and stacks with weights and labels
+  jsonl       .jsonl             single samples
 
 A .jsonl file is written while recording. Each sample is a JSON object on a line of its own:
   time, unix   CLOCK_MONOTONIC and Unix nanoseconds
@@ -67,10 +80,13 @@ pub struct Args {
     /// Samples a second on each CPU
     #[arg(short = 'F', long, value_name = "HZ", default_value = "99", value_parser = RangedU64ValueParser::<u32>::new().range(1..=9999))]
     frequency: u32,
-    /// File to write: .svg (flame graph), .folded (folded stacks) or .jsonl (single samples); `-` is standard output,
-    /// folded
+    /// File to write, in the format that its ending says (.svg, .folded, .pb.gz, .speedscope.json, .gecko.json, .json,
+    /// .jsonl); `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Format to write, whatever the file's ending is [default: by the ending; to standard output folded]
+    #[arg(long, value_name = "NAME", value_parser = kind())]
+    format: Option<Kind>,
     /// Show lines of a function as frames of their own
     #[arg(short, long)]
     lines: bool,
@@ -91,6 +107,11 @@ pub struct Args {
     command: Vec<std::ffi::OsString>,
 }
 
+fn kind() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::names())
+        .try_map(|name| Kind::named(&name).ok_or_else(|| format!("{name:?} is no format")))
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
     if !(seconds > 0.0 && seconds <= MAX_SECONDS) {
@@ -102,7 +123,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// Records, writes, and answers the exit code: that of the command, if one was started.
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let mut targets = Targets::check(&args.pids)?;
-    let output = Output::prepare(args.output.as_deref(), &targets)?;
+    let output = Output::prepare(args.output.as_deref(), args.format, &targets)?;
     let signals = Signals::install()?;
     super::ensure_ready()?;
 
@@ -148,7 +169,8 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     agent.finish().map_err(failures::capture)?;
     targets.note_exited(elapsed);
 
-    let mut profile = query::recorded(&lock(&aggregate), started, clock.now(), view(args, &targets))
+    let (view, labelled) = view(args, &targets, output.format());
+    let mut profile = query::recorded(&lock(&aggregate), (started, clock.now()), view, labelled)
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     profile.about.duration = elapsed.as_nanos() as u64;
     profile.about.frequency = args.frequency;
@@ -218,12 +240,19 @@ impl Recording<'_> {
     }
 }
 
-/// How the arguments want it looked at.
-fn view(args: &Args, targets: &Targets) -> View {
-    View {
+/// How the arguments want it looked at, and whether samples are to be apart by their labels.
+fn view(args: &Args, targets: &Targets, format: Option<Format>) -> (View, bool) {
+    let view = View {
         lines: args.lines,
         threads: args.threads,
         processes: args.all || args.subprocesses || targets.pids().count() > 1,
+    };
+    let Some(format) = format.filter(|format| format.keeps_labels()) else { return (view, false) };
+    match format {
+        // It shows one thread at a time and no view of all: only if asked for.
+        Format::Speedscope if !args.threads => (view, false),
+        _ if format.has_threads() => (View { threads: false, processes: false, ..view }, true),
+        _ => (view, true),
     }
 }
 

@@ -10,6 +10,8 @@ use clap::builder::RangedU64ValueParser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+mod store;
+
 use super::exit::{Exit, Failure};
 use super::failures;
 use crate::agent::labels::{Labeller, Rule};
@@ -17,7 +19,9 @@ use crate::agent::{Agent, Publisher};
 use crate::allocator;
 use crate::capture::Options;
 use crate::http::{self, Access, Listeners, Live, LiveSettings, Readiness};
+use crate::metrics::{Metrics, MetricsOptions};
 use crate::privileges;
+use store::StoreArgs;
 
 /// Longest wait for events: how late a sample may show.
 const ROUND: Duration = Duration::from_millis(100);
@@ -25,6 +29,9 @@ const ROUND: Duration = Duration::from_millis(100);
 const PUBLISH: Duration = Duration::from_secs(1);
 /// How often processes are looked for that no event told of, because they use no CPU.
 const DISCOVER: Duration = Duration::from_secs(10);
+
+/// Seconds of a window that goes to the store: what a crash can cost.
+const WINDOW: u64 = 10;
 
 /// Profile every Python process, all the time, and show it over HTTP
 #[derive(Debug, clap::Args)]
@@ -60,6 +67,14 @@ pub struct Args {
     /// Where services have their names from: env, unit, container, script, command, in the order in which they are asked
     #[arg(long, value_name = "RULE", default_value_t)]
     service_name: Rule,
+    /// Functions of each service that have Prometheus metrics, by own and by total CPU time; 0: none
+    #[arg(long, value_name = "K", default_value = "20", value_parser = RangedU64ValueParser::<usize>::new().range(0..=200))]
+    metrics_functions: usize,
+    /// Have Prometheus metrics by process too, with its pid: a series more for each process that is started
+    #[arg(long)]
+    metrics_pid: bool,
+    #[command(flatten)]
+    history: StoreArgs,
     /// Leave kernel frames out
     #[arg(long)]
     no_kernel: bool,
@@ -73,27 +88,47 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     let clock = super::clock()?;
     let settings =
         LiveSettings { frequency: args.frequency, retention: args.retention, started: clock.now(), clock };
-    let live = Arc::new(Live::new(settings));
+    let metrics = Metrics::new(MetricsOptions {
+        frequency: args.frequency,
+        functions: args.metrics_functions,
+        processes: args.metrics_pid,
+    });
+    let live = Arc::new(Live::with_metrics(settings, metrics));
     let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
     allocator::share_pools();
     let agent = Agent::new(options, live.shared_aggregate(), clock)
         .map_err(failures::capture)?
-        .labelled_by(Labeller::new(args.service_name.clone()));
+        .labelled_by(Labeller::new(args.service_name.clone()))
+        .summing_usage(args.metrics_functions > 0);
     allocator::give_back();
     // All that needs more is open by now, and no other thread has been started yet.
     privileges::drop_unneeded()
         .map_err(|error| Failure::new(Exit::Internal, format!("can't drop privileges: {error}")))?;
+    // Its thread is the first that is started.
+    let store = args.history.open()?;
+    let agent = match &store {
+        Some(store) => {
+            live.aggregate().keep_windows(WINDOW);
+            live.set_history(store.clone());
+            agent.stored_in(store.clone())
+        }
+        None => agent,
+    };
     let cannot_start = |error| Failure::new(Exit::Internal, format!("can't start the HTTP service: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(cannot_start)?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let main = TcpListener::from_std(opened.main).map_err(cannot_start)?;
         let metrics = opened.metrics.map(TcpListener::from_std).transpose().map_err(cannot_start)?;
         serve(agent, live, (Listeners { main, metrics }, opened.access), args).await
-    })
+    });
+    // Requests that are still being answered hold on to the store.
+    drop(runtime);
+    let closed = store::close(store);
+    outcome.and_then(|code| closed.map(|()| code))
 }
 
 async fn serve(

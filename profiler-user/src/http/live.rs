@@ -1,13 +1,13 @@
 //! What the agent shares with the routes: it fills, they read. It must not know HTTP.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use super::locked;
 use crate::aggregate::{Aggregate, Retention};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, MetricsOptions};
 use crate::model::{Labels, Pid, Reason};
 use crate::query::{History, Source};
 
@@ -107,33 +107,37 @@ pub struct Live {
     aggregate: Arc<Mutex<Aggregate>>,
     processes: Mutex<Arc<[ProcessInfo]>>,
     readiness: Mutex<Readiness>,
-    history: Option<Arc<dyn History>>,
+    history: OnceLock<Arc<dyn History>>,
     patience: Duration,
     streams: Streams,
 }
 
 impl Live {
-    /// An empty one, not ready yet.
+    /// An empty one with the usual metrics, not ready yet.
     pub fn new(settings: LiveSettings) -> Live {
+        Live::with_metrics(settings, Metrics::new(MetricsOptions::new(settings.frequency)))
+    }
+
+    /// An empty one with these metrics, not ready yet.
+    pub fn with_metrics(settings: LiveSettings, metrics: Metrics) -> Live {
         Live {
             settings,
-            metrics: Metrics::new(settings.frequency),
+            metrics,
             aggregate: Arc::new(Mutex::new(Aggregate::new(
                 Retention::live(settings.retention),
                 settings.started,
             ))),
             processes: Mutex::new(Arc::new([])),
             readiness: Mutex::new(Readiness::Starting),
-            history: None,
+            history: OnceLock::new(),
             patience: PATIENCE,
             streams: Streams::default(),
         }
     }
 
-    /// The same, with what remembers more than memory does.
-    #[must_use]
-    pub fn with_history(self, history: Arc<dyn History>) -> Live {
-        Live { history: Some(history), ..self }
+    /// From here on, what memory does not have is asked of this; the first that is set stays.
+    pub fn set_history(&self, history: Arc<dyn History>) {
+        self.history.get_or_init(|| history);
     }
 
     /// The same, with another time that an answer may take. Default: 30 s. Longer ones are for large stores on slow disks.
@@ -149,12 +153,12 @@ impl Live {
 
     /// What remembers more than memory does.
     pub fn history(&self) -> Option<&dyn History> {
-        self.history.as_deref()
+        self.history.get().map(|history| &**history)
     }
 
     /// What questions are asked of.
     pub fn source(&self) -> Source {
-        Source::new(self.aggregate.clone(), self.history.clone())
+        Source::new(self.aggregate.clone(), self.history.get().cloned())
     }
 
     pub(super) fn streams(&self) -> &Streams {

@@ -7,24 +7,38 @@
 //! Two kinds of counters: those that the agent adds to, and those that mirror a total that somebody else counts (the
 //! kernel side, `/proc`). Mirrors never go back: a total that is lower than the last one changes nothing.
 
+mod functions;
 mod http;
+mod labels;
+mod new;
 mod processes;
+mod recent;
+mod services;
+mod store;
+mod total;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use firetower_ebpf::abi::counter;
-use prometheus::core::{Collector, GenericCounter, Number};
 use prometheus::{
-    Counter, CounterVec, Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Counter, CounterVec, Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     TextEncoder,
 };
 
 use crate::aggregate::{Overflow, Sizes};
 use crate::model::Reason;
 pub use http::{Connected, Cut, HttpMetrics, Rejection};
+use new::New;
 use processes::ProcessCpu;
 pub use processes::{MAX_PROCESSES, ProcessLabels};
+use services::{Families, Services};
+pub use services::{
+    FunctionUsage, MAX_CONTAINERS, MAX_SERVICES, NO_PYTHON_FRAME, OTHER, ServiceUsage, UNATTRIBUTED,
+};
+use store::Store;
+pub use store::StoreStatus;
+use total::{lock, mirror};
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -33,6 +47,24 @@ const MAX_VERSIONS: usize = 50;
 /// Reasons that symbolization can give.
 const SYMBOLIZATION: [Reason; 4] =
     [Reason::ProcessExited, Reason::CodeReplaced, Reason::CodeUnreadable, Reason::StackUnknown];
+
+/// What there is to be counted, and how finely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsOptions {
+    /// Samples a second on each CPU.
+    pub frequency: u32,
+    /// Functions of a service that have series, each by own time and by total time; 0: no metrics by function.
+    pub functions: usize,
+    /// Whether there are series by process, with its pid.
+    pub processes: bool,
+}
+
+impl MetricsOptions {
+    /// The usual ones.
+    pub fn new(frequency: u32) -> MetricsOptions {
+        MetricsOptions { frequency, functions: 20, processes: false }
+    }
+}
 
 /// All metrics. Share it by reference; every method may be called from any thread.
 #[derive(Debug)]
@@ -47,7 +79,9 @@ pub struct Metrics {
     symbolization_failures: IntCounterVec,
     /// Kernel totals at the last [`set_kernel_counters`](Self::set_kernel_counters), by reason code.
     not_submitted: Mutex<[u64; counter::COUNT as usize]>,
-    process_cpu: Mutex<ProcessCpu>,
+    services: Mutex<Services>,
+    process_cpu: Option<Mutex<ProcessCpu>>,
+    store: Store,
     processes: IntGaugeVec,
     program_seconds: CounterVec,
     program_runs: IntCounterVec,
@@ -83,8 +117,8 @@ pub struct ProgramRuns<'a> {
 }
 
 impl Metrics {
-    /// All metrics at 0, for a run that samples at `frequency` Hz on each CPU.
-    pub fn new(frequency: u32) -> Metrics {
+    /// All metrics at 0.
+    pub fn new(options: MetricsOptions) -> Metrics {
         let new = New::default();
         let metrics = Metrics {
             samples: new.counters(
@@ -113,11 +147,15 @@ impl Metrics {
                 &["reason"],
             ),
             not_submitted: Mutex::new([0; counter::COUNT as usize]),
-            process_cpu: Mutex::new(ProcessCpu::new(new.float_counters(
-                "firetower_process_cpu_seconds_total",
-                "CPU time of a process as sampled: each sample stands for one sampling period.",
-                &["pid", "command", "python_version"],
-            ))),
+            services: Mutex::new(Services::new(Families::new(&new, options.functions > 0), options.functions, Instant::now())),
+            process_cpu: options.processes.then(|| {
+                Mutex::new(ProcessCpu::new(new.float_counters(
+                    "firetower_process_cpu_seconds_total",
+                    "CPU time of a process as sampled: each sample stands for one sampling period.",
+                    &["pid", "command", "python_version"],
+                )))
+            }),
+            store: Store::new(&new),
             processes: new.gauges(
                 "firetower_processes",
                 "Processes that the agent knows, by Python version and state.",
@@ -170,7 +208,7 @@ impl Metrics {
             ),
             registry: new.registry,
         };
-        metrics.create_children(frequency);
+        metrics.create_children(options.frequency);
         metrics
     }
 
@@ -222,7 +260,7 @@ impl Metrics {
         mirror(&self.truncated, total(counter::TRUNCATED));
         mirror(&self.stack_events, total(counter::NEW_STACKS));
         mirror(&self.lost.with_label_values(&["process_event"]), total(counter::PROCESS_EVENTS_LOST));
-        let mut last = self.not_submitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.not_submitted);
         for &reason in Reason::ALL {
             // The agent adds to the same series, so the increase is added, not the total set.
             let index = (counter::NOT_SUBMITTED + reason as u32) as usize;
@@ -245,15 +283,31 @@ impl Metrics {
         self.stacks_known.set(stacks as i64);
     }
 
-    /// Adds sampled CPU time of a process. At most [`MAX_PROCESSES`] have series of their own, the rest shares one
+    /// Adds sampled CPU time of services and their functions. At most [`MAX_SERVICES`] services have series of their own
+    /// and at most [`MAX_CONTAINERS`] of their containers, the rest shares some with [`OTHER`] in the labels. Call it about
+    /// once a second, also if there is nothing to add; `now` never goes back.
+    pub fn add_usage(&self, usage: &[ServiceUsage], now: Instant) {
+        lock(&self.services).add(usage, now);
+    }
+
+    /// Takes over what the store says of itself.
+    pub fn set_store(&self, status: &StoreStatus) {
+        self.store.set(status);
+    }
+
+    /// Adds sampled CPU time of a process, if there are series by process. At most [`MAX_PROCESSES`] have series of their own, the rest shares one
     /// with `pid="other"`.
     pub fn process_cpu(&self, process: ProcessLabels<'_>, seconds: f64) {
-        self.process_cpu.lock().unwrap_or_else(PoisonError::into_inner).add(process, seconds, Instant::now());
+        if let Some(process_cpu) = &self.process_cpu {
+            lock(process_cpu).add(process, seconds, Instant::now());
+        }
     }
 
     /// Says that a process ended. Its series stays for some minutes, so that its last value is scraped.
     pub fn process_ended(&self, pid: u32) {
-        self.process_cpu.lock().unwrap_or_else(PoisonError::into_inner).ended(pid, Instant::now());
+        if let Some(process_cpu) = &self.process_cpu {
+            lock(process_cpu).ended(pid, Instant::now());
+        }
     }
 
     /// Sets the number of processes by (Python version, state); what is not in it is gone. A version is empty where
@@ -322,74 +376,21 @@ impl Metrics {
         &self.http
     }
 
-    /// Counts a request for a profile that was turned away because too many were being computed.
-    pub fn request_rejected(&self) {
-        self.http.rejected(Rejection::Busy);
-    }
-
     /// All metrics in Prometheus' text format 0.0.4 ([`CONTENT_TYPE`]).
     pub fn render(&self) -> String {
-        self.process_cpu.lock().unwrap_or_else(PoisonError::into_inner).sweep(Instant::now());
+        if let Some(process_cpu) = &self.process_cpu {
+            lock(process_cpu).sweep(Instant::now());
+        }
+        // Held until all is read: a service's CPU and that of its functions are from the same moment.
+        let mut services = lock(&self.services);
+        services.sweep(Instant::now());
+        let families = self.registry.gather();
+        drop(services);
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect(
+        TextEncoder::new().encode(&families, &mut text).expect(
             "writing to a Vec can't fail, and the encoder refuses only families without a name or metrics",
         );
         String::from_utf8(text).expect("the encoder writes strings")
-    }
-}
-
-/// Raises a counter to a total that somebody else counts; a lower one is ignored.
-fn mirror<N>(counter: &GenericCounter<N>, total: N::T)
-where
-    N: prometheus::core::Atomic,
-    N::T: Number + PartialOrd + std::ops::Sub<Output = N::T>,
-{
-    let now = counter.get();
-    if total > now {
-        counter.inc_by(total - now);
-    }
-}
-
-/// Creates and registers metrics. Names and labels are constants of this file, so a refusal is a mistake that the
-/// first test run shows.
-#[derive(Default)]
-struct New {
-    registry: Registry,
-}
-
-impl New {
-    fn register<C: Collector + Clone + 'static>(&self, collector: prometheus::Result<C>) -> C {
-        let collector = collector.expect("a valid name, help and labels");
-        self.registry.register(Box::new(collector.clone())).expect("a new name");
-        collector
-    }
-
-    fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.register(IntCounter::new(name, help))
-    }
-
-    fn float_counter(&self, name: &str, help: &str) -> Counter {
-        self.register(Counter::new(name, help))
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.register(IntCounterVec::new(Opts::new(name, help), labels))
-    }
-
-    fn float_counters(&self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
-        self.register(CounterVec::new(Opts::new(name, help), labels))
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.register(IntGauge::new(name, help))
-    }
-
-    fn float_gauge(&self, name: &str, help: &str) -> Gauge {
-        self.register(Gauge::new(name, help))
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.register(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 }
 

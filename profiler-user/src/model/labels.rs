@@ -24,6 +24,9 @@ pub const NAMES: [&str; 12] = [
     "interpreter",
 ];
 
+/// Labels as (name, value), each name once.
+pub type LabelSet = Vec<(Arc<str>, Arc<str>)>;
+
 /// Labels of a process besides its id, command line and Python version. A text is empty where there is none, or where it
 /// is not known: an absent label and an empty one are the same, as in Prometheus.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +56,15 @@ impl Labels {
 }
 
 impl Series {
+    /// Every label that has a value, in the order of [`NAMES`], the process's own ones last.
+    pub fn all_labels(&self) -> LabelSet {
+        let named = NAMES.into_iter().map(|name| (Arc::from(name), Arc::from(&*self.label(name))));
+        named
+            .chain(self.labels.extra.iter().cloned())
+            .filter(|(_, value): &(_, Arc<str>)| !value.is_empty())
+            .collect()
+    }
+
     /// The value of a label; empty where it has none of that name.
     pub fn label(&self, name: &str) -> Cow<'_, str> {
         let labels = &*self.labels;

@@ -13,8 +13,16 @@ pub fn focus(mut profile: Profile, function: &str) -> Profile {
     for (_, parent, frame) in profile.stacks.nodes() {
         goes_through.push(is_it[frame.index()] || parent.is_some_and(|parent| goes_through[parent.index()]));
     }
-    profile.samples.retain(|(stack, _)| goes_through[stack.index()]);
+    let goes: Vec<bool> = profile.samples.iter().map(|(stack, _)| goes_through[stack.index()]).collect();
+    retain(&mut profile.samples, &goes);
+    retain(&mut profile.labels.of, &goes);
     profile
+}
+
+/// Keeps the items that are to be kept. Labels need not be there: of none, none are kept.
+fn retain<T>(items: &mut Vec<T>, keep: &[bool]) {
+    let mut keep = keep.iter();
+    items.retain(|_| keep.next().copied().unwrap_or(false));
 }
 
 fn is_named(frame: &Frame, name: &str) -> bool {

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::LOOK_EVERY;
 use crate::aggregate::Aggregate;
+use crate::model::labels::NAMES;
 use crate::model::select::{Select, SelectError, Selected};
-use crate::model::{About, Frame, FrameKind, Profile, StackId, Stacks, Weight};
+use crate::model::{About, Frame, FrameKind, Profile, SampleLabels, StackId, Stacks, Weight};
 
 /// How to look at what was selected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,12 +35,66 @@ impl View {
     }
 }
 
+/// Every label that [`Select::by`] must have for a profile that is [`labelled`]; `extra` are those that processes gave
+/// themselves.
+pub fn every_label(extra: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    NAMES.into_iter().map(Arc::from).chain(extra).collect()
+}
+
 /// The profile of an answer to `select`, which had [`View::labels`] at least. [`About::frequency`] is 0 and the subject
 /// empty: the answer does not know them.
 ///
 /// # Errors
 /// [`SelectError::Cancelled`].
 pub fn profile(selected: &Selected, select: &Select, view: View) -> Result<Profile, SelectError> {
+    shape(selected, select, view, |_| None)
+}
+
+/// The same, apart by the labels that were asked for: [`Profile::labels`].
+///
+/// # Errors
+/// [`SelectError::Cancelled`].
+pub fn labelled(selected: &Selected, select: &Select, view: View) -> Result<Profile, SelectError> {
+    let mut sets = IndexSet::<_, FxBuildHasher>::default();
+    let set_of = |group: &Vec<Arc<str>>| {
+        let pairs = select.by.iter().cloned().zip(group.iter().cloned());
+        sets.insert_full(pairs.filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>()).0 as u32
+    };
+    let set_of: Vec<u32> = selected.groups.iter().map(set_of).collect();
+    let mut profile = shape(selected, select, view, |group| Some(set_of[group as usize]))?;
+    profile.labels.sets = sets.into_iter().collect();
+    Ok(profile)
+}
+
+/// The profile of a whole recording from one moment (Unix nanoseconds) to another, apart by labels if it is `is_labelled`.
+/// As with [`profile`], frequency and subject are for the caller to say.
+///
+/// # Errors
+/// If it were larger than an answer may be; [`Retention::recording`](crate::aggregate::Retention::recording) keeps less.
+pub fn recorded(
+    aggregate: &Aggregate,
+    (started, ended): (u64, u64),
+    view: View,
+    is_labelled: bool,
+) -> Result<Profile, SelectError> {
+    let by = if is_labelled { every_label(aggregate.extra_labels()) } else { view.labels() };
+    let select = Select { until: u64::MAX, stacks: true, by, ..Select::default() };
+    let selected = aggregate.select(&select)?;
+    let mut profile = match is_labelled {
+        true => labelled(&selected, &select, view)?,
+        false => profile(&selected, &select, view)?,
+    };
+    profile.about = About { start: started, duration: ended.saturating_sub(started), ..About::default() };
+    Ok(profile)
+}
+
+/// Makes the profile; samples of groups that `set_of` answers differently for are apart.
+fn shape(
+    selected: &Selected,
+    select: &Select,
+    view: View,
+    set_of: impl Fn(u32) -> Option<u32>,
+) -> Result<Profile, SelectError> {
     let mut shaper =
         Shaper { from: &selected.stacks, view, into: Stacks::default(), nodes: FxHashMap::default() };
     let place = |name: &str| select.by.iter().position(|by| **by == *name);
@@ -52,29 +107,20 @@ pub fn profile(selected: &Selected, select: &Select, view: View) -> Result<Profi
     };
     let roots: Vec<Option<StackId>> =
         selected.groups.iter().map(|group| shaper.root(&places, group)).collect();
-    let mut samples: IndexMap<StackId, Weight, FxBuildHasher> = IndexMap::default();
+    let mut samples: IndexMap<(StackId, Option<u32>), Weight, FxBuildHasher> = IndexMap::default();
     for (index, row) in selected.rows.iter().enumerate() {
         if index.is_multiple_of(LOOK_EVERY) && select.cancelled.is_cancelled() {
             return Err(SelectError::Cancelled);
         }
         let Some(stack) = row.stack else { continue };
-        *samples.entry(shaper.copy(roots[row.group as usize], stack)).or_default() += row.weight;
+        let stack = shaper.copy(roots[row.group as usize], stack);
+        *samples.entry((stack, set_of(row.group))).or_default() += row.weight;
     }
     let since = selected.complete_since.clamp(select.since, select.until);
     let about = About { start: since, duration: select.until - since, ..About::default() };
-    Ok(Profile { stacks: shaper.into, samples: samples.into_iter().collect(), about })
-}
-
-/// The profile of a whole recording that began at `started` (Unix nanoseconds) and ends `now`. As with [`profile`],
-/// frequency and subject are for the caller to say.
-///
-/// # Errors
-/// If it were larger than an answer may be; [`Retention::recording`](crate::aggregate::Retention::recording) keeps less.
-pub fn recorded(aggregate: &Aggregate, started: u64, now: u64, view: View) -> Result<Profile, SelectError> {
-    let select = Select { until: u64::MAX, stacks: true, by: view.labels(), ..Select::default() };
-    let mut profile = profile(&aggregate.select(&select)?, &select, view)?;
-    profile.about = About { start: started, duration: now.saturating_sub(started), ..About::default() };
-    Ok(profile)
+    let labels = SampleLabels { sets: Vec::new(), of: samples.keys().filter_map(|(_, set)| *set).collect() };
+    let samples = samples.into_iter().map(|((stack, _), weight)| (stack, weight)).collect();
+    Ok(Profile { stacks: shaper.into, samples, labels, about })
 }
 
 /// Where in a group the values of labels are.
@@ -252,9 +298,30 @@ pub(super) mod tests {
         let mut aggregate = Aggregate::new(Retention::recording(), START + 7);
         add(&mut aggregate, 0, (1, 1), &[("main", 5)]);
         add(&mut aggregate, 9, (1, 2), &[("main", 6)]);
-        let one = recorded(&aggregate, START + 7, START + 10_007, View::default()).unwrap();
+        let one = recorded(&aggregate, (START + 7, START + 10_007), View::default(), false).unwrap();
         assert_eq!(lines(&one), ["main:0 2"]);
         assert_eq!((one.about.start, one.about.duration), (START + 7, 10_000));
+    }
+
+    #[test]
+    fn with_labels_the_same_stack_of_two_threads_is_two_samples() {
+        let aggregate = filled();
+        let range = (START, START + 5 * NANOSECONDS);
+        let of = |is_labelled| recorded(&aggregate, range, View::default(), is_labelled).unwrap();
+        let (apart, together) = (of(true), of(false));
+        let mut seen: Vec<String> = Vec::new();
+        for (index, (stack, weight)) in apart.samples.iter().enumerate() {
+            let labels = apart.labels.of_sample(index);
+            let value =
+                |name: &str| labels.iter().find(|(known, _)| **known == *name).map_or("", |(_, value)| value);
+            let leaf = apart.stacks.frame(apart.stacks.node(*stack).1);
+            seen.push(format!("{} {} {} {}", value("pid"), value("tid"), leaf.function, weight.samples));
+            assert_eq!((value("thread"), value("python_version")), ("worker", "3.12.1"));
+            assert!(labels.iter().all(|(_, value)| !value.is_empty()), "{labels:?}");
+        }
+        seen.sort();
+        assert_eq!(seen, ["1 1 work 2", "1 2 work 1", "3 3 main 1"]);
+        assert_eq!((together.total(), together.labels), (apart.total(), SampleLabels::default()));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! What is left out of a node is one frame on top of it, `[pruned: N functions]`, with its weight: sums stay what they
 //! were, and nobody takes a part for the whole. It must not know how many nodes an answer may have, or why.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use indexmap::IndexMap;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::diff::Pair;
 use crate::model::{Frame, FrameId, FrameKind, Profile, StackId, Stacks, Weight};
@@ -17,21 +18,24 @@ pub fn prune(profile: Profile, max_nodes: usize, depth: Option<usize>) -> Profil
     }
     let both = |weight: Weight| Pair { left: weight, right: Weight::default() };
     let samples = profile.samples.iter().map(|(stack, weight)| (*stack, both(*weight)));
-    let tree = Tree::new(&profile.stacks, samples).pruned(max_nodes, depth);
+    let (tree, place) = Tree::new(&profile.stacks, samples).pruned_with_places(max_nodes, depth);
     let mut pruned = Profile { about: profile.about.clone(), ..Profile::default() };
     let mut ids: Vec<Option<StackId>> = Vec::with_capacity(tree.nodes.len());
     for node in &tree.nodes {
-        let Some(frame) = frame_of(&profile.stacks, node) else {
-            ids.push(None);
-            continue;
-        };
-        let frame = pruned.stacks.intern_frame(frame);
-        let id = pruned.stacks.push(ids[node.parent], frame);
-        ids.push(Some(id));
-        if node.own != Pair::default() {
-            pruned.samples.push((id, node.own.left));
-        }
+        ids.push(frame_of(&profile.stacks, node).map(|frame| {
+            let frame = pruned.stacks.intern_frame(frame);
+            pruned.stacks.push(ids[node.parent], frame)
+        }));
     }
+    let mut sums: IndexMap<(StackId, Option<u32>), Weight, FxBuildHasher> = IndexMap::default();
+    for (index, (stack, weight)) in profile.samples.iter().enumerate() {
+        // A stack has a frame, so its node is not the root.
+        let Some(id) = ids[place[stack.index()]] else { continue };
+        *sums.entry((id, profile.labels.of.get(index).copied())).or_default() += *weight;
+    }
+    pruned.labels.of = sums.keys().filter_map(|(_, set)| *set).collect();
+    pruned.labels.sets = profile.labels.sets;
+    pruned.samples = sums.into_iter().map(|((stack, _), weight)| (stack, weight)).collect();
     pruned
 }
 
@@ -39,6 +43,8 @@ pub fn prune(profile: Profile, max_nodes: usize, depth: Option<usize>) -> Profil
 #[derive(Clone, Debug)]
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
+    /// Of each stack, by its index, the node; 0 for those without weight.
+    place: Vec<usize>,
 }
 
 /// One node of a [`Tree`].
@@ -107,12 +113,17 @@ impl Tree {
                 own: own[index],
             });
         }
-        Tree { nodes }
+        Tree { nodes, place }
     }
 
     /// The heaviest nodes: at most `max_nodes` besides the root, those for what was left out included, unless that is less
     /// than 1.
     pub(super) fn pruned(self, max_nodes: usize, depth: Option<usize>) -> Tree {
+        self.pruned_with_places(max_nodes, depth).0
+    }
+
+    /// The same, and of each stack, by its index, the node that has its weight now.
+    fn pruned_with_places(self, max_nodes: usize, depth: Option<usize>) -> (Tree, Vec<usize>) {
         let kept = self.heaviest(max_nodes.max(1), depth.unwrap_or(usize::MAX));
         let mut nodes: Vec<Node> = Vec::new();
         let mut place: Vec<usize> = vec![usize::MAX; self.nodes.len()];
@@ -136,12 +147,17 @@ impl Tree {
         // A map has no order; the same tree shall be pruned the same way.
         let mut left_out: Vec<_> = left_out.into_iter().collect();
         left_out.sort_unstable_by_key(|(on, _)| *on);
+        // Of each node that was kept and misses some above it, the one for those.
+        let mut rests: FxHashMap<usize, usize> = FxHashMap::default();
         for (on, (pair, functions)) in left_out {
             let parent = place[on];
             let depth = nodes[parent].depth + 1;
+            rests.insert(on, nodes.len());
             nodes.push(Node { what: What::Pruned(functions.len()), parent, depth, total: pair, own: pair });
         }
-        Tree { nodes }
+        let now = |old: &usize| if kept[*old] { place[*old] } else { rests[&stands_on[*old]] };
+        let places = self.place.iter().map(now).collect();
+        (Tree { nodes, place: Vec::new() }, places)
     }
 
     /// Which nodes to keep: a node is at least as heavy as its children, so the heaviest are a tree.

@@ -17,10 +17,8 @@ pub trait History: Send + Sync {
     /// nor read files.
     fn snapshot(&self, pending: Vec<Window>) -> Box<dyn Snapshot>;
 
-    /// Unix nanoseconds of the oldest sample that it has; `None`: it has none.
-    fn oldest(&self) -> Option<u64> {
-        None
-    }
+    /// Unix nanoseconds from which on nothing that was sampled is missing.
+    fn complete_since(&self) -> u64;
 }
 
 /// A view of a [`History`] that does not change.
@@ -32,10 +30,7 @@ pub trait Snapshot: Send {
     fn select(&self, select: &Select) -> Result<Selected, SelectError>;
 
     /// Nanoseconds of the coarsest steps that samples since this time (Unix nanoseconds) are kept in.
-    fn resolution(&self, since: u64) -> u64 {
-        let _ = since;
-        60 * NANOSECONDS
-    }
+    fn resolution(&self, since: u64) -> u64;
 }
 
 /// What questions are asked of.
@@ -106,6 +101,10 @@ mod tests {
         fn snapshot(&self, pending: Vec<Window>) -> Box<dyn Snapshot> {
             Box::new(Counted(pending.len()))
         }
+
+        fn complete_since(&self) -> u64 {
+            0
+        }
     }
 
     struct Counted(usize);
@@ -120,6 +119,10 @@ mod tests {
                 complete_since: select.since,
                 ..Selected::default()
             })
+        }
+
+        fn resolution(&self, _: u64) -> u64 {
+            60 * NANOSECONDS
         }
     }
 

@@ -4,9 +4,17 @@
 //! attributed. It must not know where a profile came from, files, sockets or the time.
 
 pub mod folded;
+pub mod format;
+pub mod gecko;
+pub mod json;
 pub mod jsonl;
+pub mod pprof;
+pub mod speedscope;
 pub mod svg;
+mod tables;
 pub mod tree;
+
+pub use format::{Format, UnknownFormat, render};
 
 use std::fmt::Write as _;
 
@@ -194,6 +202,22 @@ pub(crate) mod tests {
         for (frames, samples) in stacks {
             let stack = profile.stacks.intern(frames.iter().cloned()).expect("a frame");
             profile.samples.push((stack, Weight { samples: *samples, nanoseconds: samples * 10_000_000 }));
+        }
+        profile
+    }
+
+    /// A stack with its samples and labels.
+    pub(crate) type Labelled<'a> = (&'a [Frame], u64, &'a [(&'a str, &'a str)]);
+
+    /// The same with labels: a set for each stack.
+    pub(crate) fn labelled(stacks: &[Labelled]) -> Profile {
+        let plain: Vec<(&[Frame], u64)> =
+            stacks.iter().map(|(frames, samples, _)| (*frames, *samples)).collect();
+        let mut profile = profile(&plain);
+        for (index, (_, _, labels)) in stacks.iter().enumerate() {
+            let set = labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            profile.labels.sets.push(set);
+            profile.labels.of.push(index as u32);
         }
         profile
     }

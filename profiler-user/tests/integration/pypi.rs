@@ -23,7 +23,7 @@ pub fn packages_of(minor: &str, requirements: &str) -> PathBuf {
     let python = python(minor);
     let mut key = DefaultHasher::new();
     (&wanted, &python).hash(&mut key);
-    let cache = cache().join(minor);
+    let cache = cache("pypi").join(minor);
     let folder = cache.join(format!("{:016x}", key.finish()));
     if folder.exists() {
         return folder;
@@ -37,11 +37,11 @@ pub fn packages_of(minor: &str, requirements: &str) -> PathBuf {
     folder
 }
 
-/// `${XDG_CACHE_HOME:-~/.cache}/firetower/pypi`
-fn cache() -> PathBuf {
+/// `${XDG_CACHE_HOME:-~/.cache}/firetower/KIND`
+pub fn cache(kind: &str) -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let base = base.or_else(|| Some(std::env::home_dir()?.join(".cache")));
-    base.expect("a home folder").join("firetower/pypi")
+    base.expect("a home folder").join("firetower").join(kind)
 }
 
 fn install(python: &Path, requirements: &Path, folder: &Path) {

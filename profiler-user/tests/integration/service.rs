@@ -27,7 +27,9 @@ impl Service {
     }
 
     fn listening(on: &str, arguments: &[&str]) -> Service {
-        let all = ["serve", "--listen", on].into_iter().chain(arguments.iter().copied());
+        // Histories are for tests that ask for them: one directory can't be that of several.
+        let history = if arguments.contains(&"--store") { None } else { Some("--no-store") };
+        let all = ["serve", "--listen", on].into_iter().chain(history).chain(arguments.iter().copied());
         Service::of(&mut firetower(all))
     }
 
@@ -44,6 +46,11 @@ impl Service {
         let service = Service { running, address };
         wait_for("readiness", || (service.get("/readyz").0 == 200).then_some(()));
         service
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Status and body of an answer.
@@ -155,7 +162,7 @@ fn a_short_life_leaves_its_functions() {
 
 #[test]
 fn pages_metrics_and_pictures() {
-    let service = Service::start(&["-F", "199"]);
+    let service = Service::start(&["-F", "199", "--metrics-pid"]);
     let process = workload("3.11");
     service.exact_stacks("3.11", process.pid().0);
     let (status, head, page) = service.ask("/");

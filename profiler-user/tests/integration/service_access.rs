@@ -39,7 +39,7 @@ fn status(address: SocketAddr, path: &str, header: &str) -> u16 {
 #[test]
 fn with_a_token_other_machines_may_ask_if_they_show_it() {
     let file = TokenFile::new(&format!("{TOKEN}\n"), 0o600);
-    let arguments = ["serve", "--listen", "0.0.0.0:0", "--token-file", file.name()];
+    let arguments = ["serve", "--no-store", "--listen", "0.0.0.0:0", "--token-file", file.name()];
     let service =
         Service::of(&mut firetower(arguments.into_iter().chain(["--metrics-listen", "127.0.0.1:0"])));
     let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
@@ -61,8 +61,9 @@ fn with_a_token_other_machines_may_ask_if_they_show_it() {
 
 #[test]
 fn the_token_of_the_environment_holds_on_loopback_too() {
-    let service =
-        Service::of(firetower(["serve", "-vvv", "--listen", "127.0.0.1:0"]).env("FIRETOWER_TOKEN", TOKEN));
+    let service = Service::of(
+        firetower(["serve", "-vvv", "--no-store", "--listen", "127.0.0.1:0"]).env("FIRETOWER_TOKEN", TOKEN),
+    );
     assert_eq!(status(service.address, "/api/v1/processes", ""), 401);
     assert_eq!(
         status(service.address, "/api/v1/processes", &format!("Authorization: Bearer {TOKEN}\r\n")),
@@ -94,7 +95,7 @@ fn refused(arguments: &[&str], token: Option<&str>) -> Finished {
 }
 
 #[test]
-fn what_is_no_safe_token_is_code_16() {
+fn what_is_no_safe_token_is_code_17() {
     let (shared, short) = (TokenFile::new(TOKEN, 0o644), TokenFile::new("too-short\n", 0o600));
     let good = TokenFile::new(TOKEN, 0o600);
     for (file, token, says) in [
@@ -108,7 +109,7 @@ fn what_is_no_safe_token_is_code_16() {
     ] {
         let arguments: Vec<&str> = file.into_iter().flat_map(|file| ["--token-file", file]).collect();
         let finished = refused(&arguments, token);
-        assert_eq!(finished.code, 16, "{}", finished.stderr);
+        assert_eq!(finished.code, 17, "{}", finished.stderr);
         assert!(finished.stderr.contains(says), "{}", finished.stderr);
         let secret =
             ["too-short", "short-as-well", TOKEN].iter().any(|token| finished.stderr.contains(token));

@@ -124,6 +124,7 @@ fn record(bench: &Bench) -> Result<Window> {
 fn serve(bench: &Bench) -> Result<Window> {
     let mut command = Command::new(bench.binary("firetower"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--frequency", &bench.frequency.to_string()]);
+    command.arg("--store").arg(bench.folder.join("firetower-store"));
     let mut process = Process::start(command, &bench.folder, "firetower-serve")?;
     let address = process.wait_for(PATIENCE, |line| {
         let (_, address) = line.split_once("serving on http://")?;

@@ -11,59 +11,105 @@ use super::targets::Targets;
 use crate::agent::Observer;
 use crate::cli::exit::{Exit, Failure};
 use crate::model::Profile;
-use crate::render::{self, RenderError};
+use crate::render::{self, Format, RenderError};
 
-/// Draws a whole profile.
-type Draw = fn(&Profile) -> Result<Vec<u8>, RenderError>;
-
-/// A file's format.
-#[derive(Clone, Copy)]
-enum Format {
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
     /// The profile, drawn when it is whole.
-    Drawn(Draw),
+    Drawn(Format),
     /// Single samples, written while they come.
     Samples,
 }
 
-/// What files can end in.
-const ENDINGS: &[(&str, Format)] = &[
-    (".svg", Format::Drawn(render::svg::render)),
-    (".folded", Format::Drawn(render::folded::render)),
-    (".jsonl", Format::Samples),
-];
+/// What files of single samples end in, after a full stop, and what `--format` calls them.
+const SAMPLES: &str = "jsonl";
+
+impl Kind {
+    /// The names that `--format` knows.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        Format::ALL.into_iter().map(Format::name).chain([SAMPLES])
+    }
+
+    /// The kind of this name.
+    pub(super) fn named(name: &str) -> Option<Kind> {
+        if name == SAMPLES { Some(Kind::Samples) } else { name.parse().ok().map(Kind::Drawn) }
+    }
+
+    /// What the file's ending says.
+    fn of_path(path: &Path) -> Result<Kind, Failure> {
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(SAMPLES)) {
+            return Ok(Kind::Samples);
+        }
+        Format::of_path(path).map(Kind::Drawn).ok_or_else(|| {
+            let endings = Format::ALL.into_iter().flat_map(Format::endings).copied();
+            let endings: Vec<&str> = endings.chain([".jsonl"]).collect();
+            Failure::new(Exit::Usage, format!("{}: the file's ending says no format", path.display()))
+                .hint(format!("the endings are: {}; or say it with --format", endings.join(", ")))
+        })
+    }
+
+    /// The usual ending of its files.
+    fn ending(self) -> &'static str {
+        match self {
+            Kind::Drawn(format) => format.endings()[0],
+            Kind::Samples => ".jsonl",
+        }
+    }
+}
 
 /// A place to write to that was found to be writable before the recording began.
 pub(super) enum Output {
-    /// Folded stacks.
-    Stdout,
+    /// Standard output.
+    Stdout { format: Format },
     /// A file, and the temporary one beside it.
-    Drawn { path: PathBuf, draw: Draw, temporary: NamedTempFile },
+    Drawn { path: PathBuf, format: Format, temporary: NamedTempFile },
     /// The same, written to while the recording goes on.
     Samples { path: PathBuf, lines: SampleLines, temporary: NamedTempFile },
 }
 
 impl Output {
-    /// Finds out where to write. Without `-o`: standard output, or a new flame graph in this folder if that is a
-    /// terminal, as nobody reads a thousand folded stacks.
-    pub(super) fn prepare(wanted: Option<&Path>, targets: &Targets) -> Result<Output, Failure> {
+    /// Finds out where to write, in the format asked for, or else in that of the file's ending. Without `-o`: standard
+    /// output, folded, or a new flame graph in this folder if that is a terminal, as nobody reads a thousand folded
+    /// stacks.
+    pub(super) fn prepare(
+        wanted: Option<&Path>,
+        kind: Option<Kind>,
+        targets: &Targets,
+    ) -> Result<Output, Failure> {
         match wanted {
-            Some(path) if path == Path::new("-") => Ok(Output::Stdout),
-            Some(path) => Output::file(path),
-            None if std::io::stdout().is_terminal() => Output::file(&default_name(targets)),
-            None => Ok(Output::Stdout),
+            Some(path) if path == Path::new("-") => Output::stdout(kind),
+            Some(path) => {
+                let kind = kind.map_or_else(|| Kind::of_path(path), Ok)?;
+                Output::file(path, kind)
+            }
+            None if std::io::stdout().is_terminal() => {
+                let kind = kind.unwrap_or(Kind::Drawn(Format::Svg));
+                Output::file(&default_name(targets, kind), kind)
+            }
+            None => Output::stdout(kind),
         }
     }
 
-    fn file(path: &Path) -> Result<Output, Failure> {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let Some((_, format)) = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending)) else {
-            let endings = ENDINGS.iter().map(|(ending, _)| *ending).collect::<Vec<_>>().join(", ");
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("{}: the file's ending says no format", path.display()),
-            )
-            .hint(format!("the endings are: {endings}")));
-        };
+    fn stdout(kind: Option<Kind>) -> Result<Output, Failure> {
+        match kind.unwrap_or(Kind::Drawn(Format::Folded)) {
+            Kind::Samples => {
+                Err(Failure::new(Exit::Usage, "single samples are written to a file, not to standard output")
+                    .hint("name it: -o x.jsonl"))
+            }
+            Kind::Drawn(format) if !format.is_text() && std::io::stdout().is_terminal() => {
+                let ending = format.endings()[0];
+                Err(Failure::new(
+                    Exit::Usage,
+                    format!("{} is no text, and standard output is a terminal", format.name()),
+                )
+                .hint(format!("write it to a file: -o x{ending}")))
+            }
+            Kind::Drawn(format) => Ok(Output::Stdout { format }),
+        }
+    }
+
+    fn file(path: &Path, kind: Kind) -> Result<Output, Failure> {
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Failure::new(
                 Exit::OutputFolder,
@@ -91,9 +137,9 @@ impl Output {
                 }
             })?;
         let path = path.to_owned();
-        Ok(match *format {
-            Format::Drawn(draw) => Output::Drawn { path, draw, temporary },
-            Format::Samples => {
+        Ok(match kind {
+            Kind::Drawn(format) => Output::Drawn { path, format, temporary },
+            Kind::Samples => {
                 let file = temporary.as_file().try_clone().map_err(|error| write_failed(&path, &error))?;
                 Output::Samples { path, lines: SampleLines::new(file), temporary }
             }
@@ -104,7 +150,15 @@ impl Output {
     pub(super) fn observer(&self) -> Option<Observer> {
         match self {
             Output::Samples { lines, .. } => Some(lines.observer()),
-            Output::Stdout | Output::Drawn { .. } => None,
+            Output::Stdout { .. } | Output::Drawn { .. } => None,
+        }
+    }
+
+    /// The format that the whole profile is drawn in, if it is.
+    pub(super) fn format(&self) -> Option<Format> {
+        match self {
+            Output::Stdout { format } | Output::Drawn { format, .. } => Some(*format),
+            Output::Samples { .. } => None,
         }
     }
 
@@ -116,13 +170,14 @@ impl Output {
     /// Renders and writes, or ends what was written while recording; the path, or `-`.
     pub(super) fn write(self, profile: &Profile) -> Result<PathBuf, Failure> {
         let (path, temporary, written) = match self {
-            Output::Stdout => {
-                let bytes = render::folded::render(profile).map_err(render_failed)?;
-                crate::cli::print(&String::from_utf8_lossy(&bytes))?;
+            Output::Stdout { format } => {
+                let bytes = render::render(format, profile).map_err(render_failed)?;
+                crate::cli::print_bytes(&bytes)?;
                 return Ok("-".into());
             }
-            Output::Drawn { path, draw, mut temporary } => {
-                let written = temporary.write_all(&draw(profile).map_err(render_failed)?);
+            Output::Drawn { path, format, mut temporary } => {
+                let bytes = render::render(format, profile).map_err(render_failed)?;
+                let written = temporary.write_all(&bytes);
                 (path, temporary, written)
             }
             Output::Samples { path, temporary, lines } => (path, temporary, lines.finish()),
@@ -150,11 +205,12 @@ fn render_failed(error: RenderError) -> Failure {
 }
 
 /// `firetower-4242-1790000000.svg`: new each time.
-fn default_name(targets: &Targets) -> PathBuf {
+fn default_name(targets: &Targets, kind: Kind) -> PathBuf {
     let seconds =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let ending = kind.ending();
     match targets.pids().next() {
-        Some(pid) => format!("firetower-{pid}-{seconds}.svg").into(),
-        None => format!("firetower-{seconds}.svg").into(),
+        Some(pid) => format!("firetower-{pid}-{seconds}{ending}").into(),
+        None => format!("firetower-{seconds}{ending}").into(),
     }
 }

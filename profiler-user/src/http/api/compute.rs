@@ -5,6 +5,7 @@ use tokio::task::spawn_blocking;
 
 use crate::http::error::HttpError;
 use crate::http::{App, Live, RENDER_WAIT};
+use crate::metrics::Rejection;
 use crate::model::select::{Cancelled, SelectError};
 
 /// Withdraws the question when it is dropped: by the end of its time, or with the connection of who asked.
@@ -26,7 +27,7 @@ pub(super) async fn compute<T: Send + 'static>(
     work: impl FnOnce(&Live, &Cancelled) -> Result<T, HttpError> + Send + 'static,
 ) -> Result<T, HttpError> {
     let Ok(turn) = tokio::time::timeout(RENDER_WAIT, app.renders.clone().acquire_owned()).await else {
-        app.live.metrics().request_rejected();
+        app.live.metrics().http().rejected(Rejection::Busy);
         return Err(HttpError::busy());
     };
     let turn = turn.expect("the semaphore is never closed");

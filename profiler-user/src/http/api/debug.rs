@@ -10,7 +10,6 @@ use axum::response::Response;
 
 use super::answer::{Answer, check_accepted};
 use super::compute::compute;
-use super::formats::Format;
 use super::given::Given;
 use super::parameters::{COLLECT, LINES, PID, Parameter, QUERY};
 use super::profile::Question;
@@ -19,6 +18,7 @@ use super::{Pairs, decoded};
 use crate::http::error::HttpError;
 use crate::http::{App, Live};
 use crate::model::select::Cancelled;
+use crate::render::Format;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 /// How late samples may come: a round of the agent, and some.
@@ -26,18 +26,13 @@ const LATE: u64 = NANOSECONDS / 2;
 
 pub(super) const TAKES: [&Parameter; 4] = [&COLLECT, &QUERY, &PID, &LINES];
 
-/// The format of the answer.
-pub(super) fn format() -> Option<Format> {
-    Format::named("pprof")
-}
-
 /// `GET /debug/pprof/profile`.
 pub(super) async fn profile(
     State(app): State<App>,
     headers: HeaderMap,
     pairs: Pairs,
 ) -> Result<Response, HttpError> {
-    let Some(format) = format() else { unreachable!("the route is there with the format") };
+    let format = Format::Pprof;
     check_accepted(&headers, format.content_type())?;
     let given = Given::read(&TAKES, decoded(pairs)?)?;
     let seconds = given.integer(&COLLECT)?;

@@ -1,64 +1,35 @@
-//! Which formats a profile can be asked for in: the one place that lists them. It must not know how they are made.
+//! Which formats a profile can be asked for in, and how a profile is looked at for each. It must not know how they are
+//! made.
 
-use crate::model::Profile;
-use crate::render::{RenderError, folded, svg};
-
-/// A format of `/api/v1/profile`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum Format {
-    /// The call tree of the API.
-    Json,
-    /// An interactive flame graph.
-    Svg,
-    /// Folded stacks.
-    Folded,
-}
-
-impl Format {
-    const ALL: [Format; 3] = [Format::Json, Format::Svg, Format::Folded];
-
-    /// As in `format=`.
-    pub(in crate::http) fn name(self) -> &'static str {
-        match self {
-            Format::Json => "json",
-            Format::Svg => "svg",
-            Format::Folded => "folded",
-        }
-    }
-
-    pub(in crate::http) fn named(name: &str) -> Option<Format> {
-        Format::ALL.into_iter().find(|format| format.name() == name)
-    }
-
-    /// The media type of what [`render`](Self::render) makes.
-    pub(in crate::http) fn content_type(self) -> &'static str {
-        match self {
-            Format::Json => "application/json",
-            Format::Svg => "image/svg+xml; charset=utf-8",
-            Format::Folded => "text/plain; charset=utf-8",
-        }
-    }
-
-    /// The profile in this format; `None`: the API makes it itself.
-    pub(in crate::http) fn render(self, profile: &Profile) -> Option<Result<Vec<u8>, RenderError>> {
-        match self {
-            Format::Json => None,
-            Format::Svg => Some(svg::render(profile)),
-            Format::Folded => Some(folded::render(profile)),
-        }
-    }
-}
+use crate::query::View;
+use crate::render::Format;
 
 /// Every name.
 pub(super) fn names() -> Vec<&'static str> {
     Format::ALL.map(Format::name).to_vec()
 }
 
-/// The media types that a profile can come in.
+/// The media types that a profile can come in, without their parameters.
 pub(super) fn content_types() -> Vec<&'static str> {
-    let types = Format::ALL.map(Format::content_type).map(|kind| kind.split(';').next().unwrap_or(kind));
-    let mut types = types.to_vec();
+    let mut types = Format::ALL.map(|format| bare(format.content_type())).to_vec();
     types.sort_unstable();
     types.dedup();
     types
+}
+
+/// A media type without its parameters.
+pub(super) fn bare(content_type: &'static str) -> &'static str {
+    content_type.split(';').next().unwrap_or(content_type)
+}
+
+/// The view for a format, and whether samples are to be apart by their labels.
+pub(super) fn view(format: Format, view: View) -> (View, bool) {
+    match format {
+        // The API's own tree has no labels.
+        Format::Json => (view, false),
+        // It shows one thread at a time and no view of all: only if asked for.
+        Format::Speedscope if !view.threads => (view, false),
+        _ if format.has_threads() => (View { threads: false, processes: false, ..view }, true),
+        _ => (view, format.keeps_labels()),
+    }
 }

@@ -209,8 +209,8 @@ struct Memory {
 /// What is stored.
 #[derive(Serialize, ToSchema)]
 struct Stored {
-    /// The oldest sample; `null`: none yet.
-    oldest_unix_seconds: Option<f64>,
+    /// From this time on everything is there.
+    complete_since_unix_seconds: f64,
 }
 
 /// What may be asked for at once.
@@ -270,7 +270,9 @@ pub(super) async fn status(
         started_unix_seconds: seconds(settings.started),
         frequency_hertz: settings.frequency,
         memory,
-        store: live.history().map(|history| Stored { oldest_unix_seconds: history.oldest().map(seconds) }),
+        store: live
+            .history()
+            .map(|history| Stored { complete_since_unix_seconds: seconds(history.complete_since()) }),
         limits: StatusLimits {
             range_seconds: MAX_SECONDS,
             heatmap_seconds: super::heatmap::MOST_SECONDS,

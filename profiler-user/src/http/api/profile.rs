@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 
 use super::answer::{Answer, check_accepted};
 use super::compute::compute;
-use super::formats::Format;
+use super::formats;
 use super::given::{Given, one_of};
 use super::parameters::{
     DEPTH, FOCUS, FORMAT, FROM, LEAST_SHARE, LINES, MAX_NODES, PID, PROCESSES, Parameter, QUERY, SEARCH,
@@ -24,7 +24,7 @@ use crate::model::select::{Cancelled, Select};
 use crate::model::selector::Selector;
 use crate::model::{Pid, Profile};
 use crate::query::{self, View};
-use crate::render::RenderError;
+use crate::render::{self, Format, RenderError};
 
 /// What `/api/v1/profile` takes.
 pub(super) const TAKES: [&Parameter; 13] = [
@@ -67,6 +67,8 @@ pub(super) struct Question {
     pub(super) range: Range,
     pub(super) view: View,
     pub(super) least_share: f64,
+    /// Samples are apart by their labels.
+    labelled: bool,
     pids: Vec<Pid>,
     selector: Selector,
     /// The selector as it was written.
@@ -90,6 +92,7 @@ impl Question {
                 processes: given.switch(&PROCESSES)?.unwrap_or(pids.len() != 1),
             },
             least_share: given.number(&LEAST_SHARE)?,
+            labelled: false,
             pids,
             selector,
             written: given.written(&QUERY).map(given::shortened).unwrap_or_default(),
@@ -106,8 +109,11 @@ impl Question {
 
     /// The profile, and from when on it is complete (Unix nanoseconds).
     pub(super) fn take(&self, live: &Live, cancelled: &Cancelled) -> Result<(Profile, u64), HttpError> {
-        let mut by = self.view.labels();
-        if !self.view.processes && !self.pids.is_empty() {
+        let mut by = match self.labelled {
+            true => query::every_label(live.aggregate().extra_labels()),
+            false => self.view.labels(),
+        };
+        if !self.labelled && !self.view.processes && !self.pids.is_empty() {
             // The subject names the process.
             by.extend(["pid", "command"].map(Into::into));
         }
@@ -121,7 +127,10 @@ impl Question {
             cancelled: cancelled.clone(),
         };
         let selected = live.source().select(&select)?;
-        let mut profile = query::profile(&selected, &select, self.view)?;
+        let mut profile = match self.labelled {
+            true => query::labelled(&selected, &select, self.view)?,
+            false => query::profile(&selected, &select, self.view)?,
+        };
         let place = |name: &str| select.by.iter().position(|by| **by == *name);
         let processes: Option<FxHashSet<(&str, &str)>> =
             place("pid").zip(place("command")).map(|(pid, command)| {
@@ -190,19 +199,21 @@ impl Question {
         live: &Live,
         cancelled: &Cancelled,
     ) -> Result<Answer, HttpError> {
-        let (profile, complete_since) = self.take(live, cancelled)?;
+        let (view, labelled) = formats::view(format, self.view);
+        let shown = Question { view, labelled, ..self.clone() };
+        let (profile, complete_since) = shown.take(live, cancelled)?;
         let complete = complete_since <= self.range.since;
-        match format.render(&profile) {
-            Some(rendered) => {
-                let bytes = rendered.map_err(|error| self.explain(live, error))?;
-                Ok(Answer::new(format.content_type(), bytes, complete))
-            }
-            None => {
+        match format {
+            Format::Json => {
                 let known = |pid: &Pid| live.processes().iter().any(|process| process.pid == *pid);
                 if profile.samples.is_empty() && !self.pids.is_empty() && !self.pids.iter().any(known) {
                     return Err(self.explain(live, RenderError::empty(&profile)));
                 }
                 Answer::json(&ProfileTree::new(&profile, self.least_share, complete_since), complete)
+            }
+            _ => {
+                let bytes = render::render(format, &profile).map_err(|error| self.explain(live, error))?;
+                Ok(Answer::new(format.content_type(), bytes, complete))
             }
         }
     }
@@ -229,7 +240,7 @@ pub(super) async fn profile(
 ) -> Result<Response, HttpError> {
     let given = Given::read(&TAKES, super::decoded(pairs)?)?;
     let name = given.word(&FORMAT)?;
-    let format = Format::named(name).ok_or_else(|| given::refused(&FORMAT, name))?;
+    let format = name.parse().map_err(|_| given::refused(&FORMAT, name))?;
     respond(&app, &headers, &given, format).await
 }
 

@@ -21,6 +21,7 @@ use crate::http::App;
 use crate::http::error::HttpError;
 use crate::http::pages;
 use crate::http::wire::Status;
+use crate::render::Format;
 
 /// One route. All are asked by GET.
 pub(in crate::http) struct Route {
@@ -80,7 +81,7 @@ pub(super) fn routes() -> Vec<Route> {
     };
     let mut of_formats = vec![Content::json::<ProfileTree>()];
     of_formats.extend(formats::content_types().into_iter().filter(|kind| *kind != JSON).map(Content::text));
-    let mut routes = vec![
+    vec![
         plain("/api/v1/labels", "labels", "Names of labels.", vec![Content::json::<LabelNames>()], || {
             get(tables::labels)
         }),
@@ -227,20 +228,17 @@ pub(super) fn routes() -> Vec<Route> {
             vec![Content::text("text/plain")],
             || get(pages::metrics),
         ),
-    ];
-    if let Some(format) = debug::format() {
-        routes.push(Route {
+        Route {
             takes: &debug::TAKES,
             ..plain(
                 "/debug/pprof/profile",
                 "pprof",
                 "The next seconds as pprof, as Go's own profiles are asked for.",
-                vec![Content::text(format.content_type())],
+                vec![Content::text(Format::Pprof.content_type())],
                 || get(debug::profile),
             )
-        });
-    }
-    routes
+        },
+    ]
 }
 
 /// The paths of all routes.

@@ -1,0 +1,29 @@
+//! The store as what remembers more than memory does. It must not know how a store works.
+
+use super::NANOSECONDS;
+use super::source::{History, Snapshot};
+use crate::aggregate::Window;
+use crate::model::select::{Select, SelectError, Selected};
+use crate::store::{self, Store};
+
+impl History for Store {
+    fn snapshot(&self, pending: Vec<Window>) -> Box<dyn Snapshot> {
+        Box::new(Store::snapshot(self, pending))
+    }
+
+    fn complete_since(&self) -> u64 {
+        Store::snapshot(self, Vec::new()).complete_since()
+    }
+}
+
+impl Snapshot for store::Snapshot {
+    fn select(&self, select: &Select) -> Result<Selected, SelectError> {
+        store::Snapshot::select(self, select)
+    }
+
+    fn resolution(&self, _: u64) -> u64 {
+        // What is older than a day is kept by the minute, but when it is rolled up is for the store to choose: finer steps
+        // than these would show a comb of minutes.
+        60 * NANOSECONDS
+    }
+}

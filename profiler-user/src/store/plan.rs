@@ -1,0 +1,284 @@
+//! What to do next with the files that are there: put together, roll up, delete.
+//!
+//! Pure: a list of files and the time in, the next job out. Files that are put together are neighbours by their numbers, with
+//! none of a higher level in between, so that the range of the new file covers what it was made of and nothing else. It must
+//! not know how any of it is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::names::{Level, Partition, SegmentName, Table};
+use super::options::{Intervals, Limits};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// Most files that one job reads.
+const MOST_INPUTS: usize = 64;
+/// Most bytes that one job reads: they are in memory, and so is what is made of them.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// A file that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// What its name says.
+    pub name: SegmentName,
+    /// Its size.
+    pub bytes: u64,
+    /// When its first window began and when its last was over, Unix milliseconds; of `stacks`: the day.
+    pub times: (i64, i64),
+    /// Whether it is read only, as it has columns of a later version.
+    pub unknown_columns: bool,
+}
+
+/// The day of a partition, Unix milliseconds.
+pub fn day(partition: &Partition) -> (i64, i64) {
+    let start = i64::from(partition.date) * DAY_MS;
+    (start, start.saturating_add(DAY_MS))
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Make one file of several.
+    Merge {
+        /// These.
+        inputs: Vec<Arc<Segment>>,
+        /// The new one.
+        output: SegmentName,
+    },
+    /// It is too old, or there is no room.
+    Delete(Arc<Segment>),
+}
+
+/// What a plan is made by.
+#[derive(Clone, Debug)]
+pub struct Situation<'a> {
+    /// All files.
+    pub segments: &'a [Arc<Segment>],
+    /// Partitions of what is in memory: their stacks are needed.
+    pub in_use: &'a BTreeSet<Partition>,
+    /// Bytes of all other files.
+    pub other_bytes: u64,
+    /// Unix milliseconds.
+    pub now: i64,
+    /// Whether it is time to put sealed files together.
+    pub compact: bool,
+}
+
+/// The next job: what frees room first.
+pub fn next(situation: &Situation<'_>, limits: &Limits, intervals: &Intervals) -> Option<Job> {
+    if let Some(segment) = too_old(situation, limits).or_else(|| too_much(situation, limits)) {
+        return Some(Job::Delete(segment));
+    }
+    let mut partitions: BTreeMap<(Table, &Partition), Vec<&Arc<Segment>>> = BTreeMap::new();
+    for segment in situation.segments {
+        partitions.entry((segment.name.table, &segment.name.partition)).or_default().push(segment);
+    }
+    let many =
+        (2 * intervals.compact.as_nanos() / intervals.seal.as_nanos().max(1)).clamp(2, MOST_INPUTS as u128);
+    for ((table, partition), mut segments) in partitions {
+        segments.sort_by_key(|segment| (segment.name.first, segment.name.last));
+        if segments.windows(2).any(|pair| pair[1].name.first <= pair[0].name.last) {
+            // Not made by us: a file that covers one that it was not made of must not come to be.
+            continue;
+        }
+        let over = day(partition).1.saturating_add(milliseconds(intervals.roll_up)) <= situation.now;
+        let sealed = segments.iter().filter(|segment| segment.name.level == Level::Sealed).count();
+        let output = if over {
+            Level::RolledUp
+        } else if situation.compact || sealed as u128 > many {
+            Level::Compacted
+        } else {
+            continue;
+        };
+        // Samples change when they are rolled up, even if they are in one file.
+        let least = if over && table == Table::Samples { 1 } else { 2 };
+        if let Some(inputs) = neighbours(&segments, output, least) {
+            let (first, last) = (inputs[0].name.first, inputs[inputs.len() - 1].name.last);
+            let output = SegmentName { table, partition: partition.clone(), first, last, level: output };
+            return Some(Job::Merge { inputs, output });
+        }
+    }
+    None
+}
+
+/// The first files side by side that are of a lower level, as many as may be read at once and at least `least`.
+fn neighbours(segments: &[&Arc<Segment>], output: Level, least: usize) -> Option<Vec<Arc<Segment>>> {
+    let mut run: Vec<Arc<Segment>> = Vec::new();
+    let mut bytes = 0;
+    for segment in segments {
+        let fits = segment.name.level < output && !segment.unknown_columns;
+        let room = run.len() < MOST_INPUTS && (run.is_empty() || bytes + segment.bytes <= MOST_BYTES);
+        if !(fits && room) {
+            if run.len() >= least {
+                break;
+            }
+            run.clear();
+            bytes = 0;
+        }
+        if fits {
+            bytes += segment.bytes;
+            run.push((*segment).clone());
+        }
+    }
+    (run.len() >= least).then_some(run)
+}
+
+fn too_old(situation: &Situation<'_>, limits: &Limits) -> Option<Arc<Segment>> {
+    let oldest = situation.now.saturating_sub(milliseconds(limits.max_age));
+    let old =
+        samples(situation).filter(|segment| segment.times.1 < oldest).min_by_key(|segment| age(segment));
+    old.cloned().or_else(|| orphaned_stacks(situation))
+}
+
+fn too_much(situation: &Situation<'_>, limits: &Limits) -> Option<Arc<Segment>> {
+    let bytes: u64 = situation.segments.iter().map(|segment| segment.bytes).sum();
+    if bytes.saturating_add(situation.other_bytes) <= limits.max_bytes {
+        return None;
+    }
+    samples(situation).min_by_key(|segment| age(segment)).cloned()
+}
+
+fn samples<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a Arc<Segment>> {
+    situation.segments.iter().filter(|segment| segment.name.table == Table::Samples)
+}
+
+/// Stacks of a day of which no samples are left.
+fn orphaned_stacks(situation: &Situation<'_>) -> Option<Arc<Segment>> {
+    let with_samples: BTreeSet<&Partition> =
+        samples(situation).map(|segment| &segment.name.partition).chain(situation.in_use).collect();
+    let mut stacks = situation.segments.iter().filter(|segment| segment.name.table == Table::Stacks);
+    stacks.find(|segment| !with_samples.contains(&segment.name.partition)).cloned()
+}
+
+fn age(segment: &Segment) -> (i64, u32) {
+    (segment.times.1, segment.name.first)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: i32 = 20_000;
+    const HOUR: i64 = 3_600_000;
+
+    fn segment(level: Level, first: u32, last: u32) -> Arc<Segment> {
+        let name = SegmentName {
+            table: Table::Samples,
+            partition: Partition { node: "n".into(), date: DATE },
+            first,
+            last,
+            level,
+        };
+        let start = day(&name.partition).0 + i64::from(first) * 600_000;
+        Arc::new(Segment { name, bytes: 1000, times: (start, start + 600_000), unknown_columns: false })
+    }
+
+    fn plan(segments: &[Arc<Segment>], hours: i64, compact: bool) -> Option<Job> {
+        let limits = Limits { max_age: Duration::from_secs(14 * 24 * 3600), max_bytes: 100_000 };
+        plan_with(segments, hours, compact, &limits)
+    }
+
+    fn plan_with(segments: &[Arc<Segment>], hours: i64, compact: bool, limits: &Limits) -> Option<Job> {
+        let now = i64::from(DATE) * DAY_MS + hours * HOUR;
+        let in_use = BTreeSet::new();
+        let situation = Situation { segments, in_use: &in_use, other_bytes: 0, now, compact };
+        next(&situation, limits, &super::super::options::Options::new("".into(), "n".into()).intervals)
+    }
+
+    fn merged(job: Option<Job>) -> Option<(Level, u32, u32, usize)> {
+        match job? {
+            Job::Merge { inputs, output } => Some((output.level, output.first, output.last, inputs.len())),
+            Job::Delete(segment) => panic!("{segment:?} is not to be deleted"),
+        }
+    }
+
+    #[test]
+    fn sealed_files_are_put_together_when_it_is_time() {
+        let six: Vec<_> = (1..=6).map(|number| segment(Level::Sealed, number, number)).collect();
+        assert_eq!(plan(&six, 2, false), None);
+        assert_eq!(merged(plan(&six, 2, true)), Some((Level::Compacted, 1, 6, 6)));
+        assert_eq!(plan(&six[..1], 2, true), None, "one file is as it should be");
+        let many: Vec<_> = (1..=13).map(|number| segment(Level::Sealed, number, number)).collect();
+        assert_eq!(
+            merged(plan(&many, 2, false)),
+            Some((Level::Compacted, 1, 13, 13)),
+            "however often we start"
+        );
+    }
+
+    #[test]
+    fn a_day_gone_by_is_rolled_up() {
+        let files = [segment(Level::Compacted, 1, 6), segment(Level::Sealed, 7, 7)];
+        assert_eq!(plan(&files, 47, false), None);
+        assert_eq!(merged(plan(&files, 48, false)), Some((Level::RolledUp, 1, 7, 2)));
+        assert_eq!(merged(plan(&files[1..], 48, false)), Some((Level::RolledUp, 7, 7, 1)));
+        assert_eq!(plan(&[segment(Level::RolledUp, 1, 7)], 48, true), None);
+    }
+
+    #[test]
+    fn a_new_file_covers_only_what_it_was_made_of() {
+        let files = [
+            segment(Level::Sealed, 5, 5),
+            segment(Level::Compacted, 6, 9),
+            segment(Level::Sealed, 10, 10),
+            segment(Level::Sealed, 11, 11),
+        ];
+        assert_eq!(merged(plan(&files, 2, true)), Some((Level::Compacted, 10, 11, 2)));
+        let overlapping =
+            [segment(Level::Compacted, 1, 6), segment(Level::Sealed, 6, 6), segment(Level::Sealed, 7, 7)];
+        assert_eq!(plan(&overlapping, 2, true), None);
+    }
+
+    #[test]
+    fn one_job_reads_so_much_and_no_more() {
+        let large: Vec<_> = (1..=4)
+            .map(|number| {
+                Arc::new(Segment {
+                    bytes: MOST_BYTES / 2,
+                    ..(*segment(Level::Sealed, number, number)).clone()
+                })
+            })
+            .collect();
+        let limits = Limits { max_age: Duration::MAX, max_bytes: u64::MAX };
+        assert_eq!(merged(plan_with(&large, 2, true, &limits)), Some((Level::Compacted, 1, 2, 2)));
+    }
+
+    #[test]
+    fn files_with_columns_of_a_later_version_stay_as_they_are() {
+        let later = Arc::new(Segment { unknown_columns: true, ..(*segment(Level::Sealed, 2, 2)).clone() });
+        let files =
+            [segment(Level::Sealed, 1, 1), later, segment(Level::Sealed, 3, 3), segment(Level::Sealed, 4, 4)];
+        assert_eq!(merged(plan(&files, 2, true)), Some((Level::Compacted, 3, 4, 2)));
+    }
+
+    #[test]
+    fn the_oldest_goes_first_and_stacks_with_the_last_samples_of_their_day() {
+        let samples: Vec<_> = (1..=3).map(|number| segment(Level::Sealed, number, number)).collect();
+        let name = SegmentName { table: Table::Stacks, ..samples[0].name.clone() };
+        let stacks = Arc::new(Segment { name, ..(*samples[0]).clone() });
+        let mut files = vec![samples[2].clone(), stacks.clone(), samples[0].clone(), samples[1].clone()];
+        let limits = Limits { max_age: Duration::MAX, max_bytes: 3500 };
+        assert_eq!(plan_with(&files, 2, false, &limits), Some(Job::Delete(samples[0].clone())));
+        files.remove(2);
+        assert_eq!(plan_with(&files, 2, false, &limits), None);
+        let limits = Limits { max_age: Duration::from_secs(60), max_bytes: 3500 };
+        assert_eq!(plan_with(&files, 24, false, &limits), Some(Job::Delete(samples[1].clone())));
+        assert_eq!(plan_with(&[stacks.clone()], 24, false, &limits), Some(Job::Delete(stacks)));
+    }
+
+    #[test]
+    fn stacks_of_what_is_in_memory_stay() {
+        let name = SegmentName { table: Table::Stacks, ..segment(Level::Sealed, 1, 1).name.clone() };
+        let stacks = [Arc::new(Segment { name: name.clone(), ..(*segment(Level::Sealed, 1, 1)).clone() })];
+        let in_use = BTreeSet::from([name.partition]);
+        let situation =
+            Situation { segments: &stacks, in_use: &in_use, other_bytes: 0, now: i64::MAX, compact: false };
+        let options = super::super::options::Options::new("".into(), "n".into());
+        assert_eq!(next(&situation, &options.limits, &options.intervals), None);
+    }
+}
