@@ -75,6 +75,11 @@ impl Matcher {
         &self.name
     }
 
+    /// The only value that is accepted, if there is only one.
+    pub fn only(&self) -> Option<&str> {
+        (self.comparison == Comparison::Equal).then_some(&*self.value)
+    }
+
     /// Whether a label with this value is meant.
     pub fn accepts(&self, value: &str) -> bool {
         let matches = || self.regex.as_ref().is_some_and(|regex| regex.is_match(value));

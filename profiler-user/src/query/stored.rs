@@ -1,6 +1,5 @@
 //! The store as what remembers more than memory does. It must not know how a store works.
 
-use super::NANOSECONDS;
 use super::source::{History, Snapshot};
 use crate::aggregate::Window;
 use crate::model::select::{Select, SelectError, Selected};
@@ -21,9 +20,7 @@ impl Snapshot for store::Snapshot {
         store::Snapshot::select(self, select)
     }
 
-    fn resolution(&self, _: u64) -> u64 {
-        // What is older than a day is kept by the minute, but when it is rolled up is for the store to choose: finer steps
-        // than these would show a comb of minutes.
-        60 * NANOSECONDS
+    fn resolution(&self, since: u64) -> u64 {
+        store::Snapshot::resolution(self, since)
     }
 }

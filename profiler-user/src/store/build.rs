@@ -9,9 +9,9 @@ use arrow_array::builder::{
     MapFieldNames, StringBuilder, StringDictionaryBuilder, TimestampMillisecondBuilder,
 };
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, ListArray, RecordBatch, StructArray};
+use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StructArray};
 use arrow_buffer::OffsetBuffer;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, SchemaRef};
 
 use super::rows::{SampleRow, StackRow};
 use super::schema::{SAMPLES, SERIES_TEXTS, STACKS, frame_fields, label_fields};
@@ -126,7 +126,7 @@ impl SamplesBuilder {
             Arc::new(self.samples.finish()),
             Arc::new(self.labels.finish()),
         ]);
-        RecordBatch::try_new(SAMPLES.clone(), columns).expect("columns as the schema has them")
+        batch(SAMPLES.clone(), columns)
     }
 }
 
@@ -215,6 +215,12 @@ impl StacksBuilder {
             Arc::new(self.dates.finish()),
             Arc::new(lists),
         ];
-        RecordBatch::try_new(schema, columns).expect("columns as the schema has them")
+        batch(schema, columns)
     }
+}
+
+/// Builders take far more memory than a window fills, and a log's windows stay in memory for minutes.
+fn batch(schema: SchemaRef, mut columns: Vec<ArrayRef>) -> RecordBatch {
+    columns.iter_mut().for_each(|column| column.shrink_to_fit());
+    RecordBatch::try_new(schema, columns).expect("columns as the schema has them")
 }

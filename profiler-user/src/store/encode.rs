@@ -30,7 +30,7 @@ pub const CPU: &str = "cpu";
 pub struct Encoded {
     /// Rows of `samples`, sorted as the table is.
     pub samples: RecordBatch,
-    /// Rows of `stacks` that were asked for, sorted by `stack_id`; may be empty.
+    /// Rows of `stacks` that were asked for, sorted as the table is; may be empty.
     pub stacks: RecordBatch,
     /// The ids of these.
     pub hashes: Vec<StackHash>,
@@ -76,7 +76,7 @@ pub fn encode(window: &Window, node: &str, wanted: impl Fn(i32, &StackHash) -> b
     let mut samples = SamplesBuilder::new(node);
     rows.iter().for_each(|row| samples.push(row));
     let mut sorted: Vec<StackRow> = stacks.into_values().collect();
-    sorted.sort_unstable_by_key(|row| row.stack);
+    sorted.sort_unstable_by(StackRow::compare);
     let mut builder = StacksBuilder::new(node, date);
     sorted.iter().for_each(|row| builder.push(row));
     Encoded {
@@ -227,6 +227,9 @@ mod tests {
     use super::*;
     use crate::aggregate::WindowRow;
     use crate::model::{Labels, Pid, Reason, Stacks, Tid, Weight};
+    use crate::store::schema::{SAMPLES, STACKS, VERSION, frame_fields};
+
+    const CONTRACT: &str = include_str!("../../../docs/store.md");
 
     fn frame(function: &str, line: u32) -> Frame {
         let file = "/app/main.py".into();
@@ -280,7 +283,9 @@ mod tests {
         assert_eq!(values.values().iter().sum::<i64>(), 60);
         assert_eq!((encoded.weight, encoded.stacks.num_rows(), encoded.date), (6, 2, 19675));
         let ids = encoded.stacks["stack_id"].as_binary::<i32>();
-        assert!(ids.value(0) < ids.value(1) && ids.value(0) == encoded.hashes[0]);
+        assert_eq!([ids.value(0), ids.value(1)], [&encoded.hashes[0][..], &encoded.hashes[1]]);
+        // `main` is before `not_python`.
+        assert_eq!(encoded.stacks["frames"].as_list::<i32>().value_length(0), 2);
         assert_eq!(samples["labels"].as_map().value_length(0), 1);
         assert!(samples["interpreter"].is_null(0));
     }
@@ -298,6 +303,18 @@ mod tests {
     fn the_hash_is_the_documented_one() {
         let rows = [frame_row(&frame("main", 7)), frame_row(&Frame::unknown(Reason::NotPython))];
         assert_eq!(hex::encode(hash(&rows)), "fd45f9c9b0bf31cf475b311fcb1be61b");
+        assert!(CONTRACT.contains(&format!("its id is `{}`", hex::encode(hash(&rows)))));
+    }
+
+    #[test]
+    fn the_contract_has_every_column() {
+        let columns =
+            [SAMPLES.fields(), STACKS.fields()].into_iter().flatten().map(|field| field.name().clone());
+        let frames = frame_fields().iter().map(|field| format!(".{}", field.name())).collect::<Vec<_>>();
+        for name in columns.chain(frames) {
+            assert!(CONTRACT.contains(&format!("`{name}`")), "docs/store.md does not have `{name}`");
+        }
+        assert!(CONTRACT.contains(&format!("version `{VERSION}`")));
     }
 
     #[test]

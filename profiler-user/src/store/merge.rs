@@ -20,8 +20,8 @@ use super::segment::{Footer, SegmentError, SegmentWriter};
 const SLICE: usize = 1024;
 /// Rows that are written at a time.
 const BATCH: usize = 4096;
-/// Most rows of one thread and moment that are held to be summed. A thread has a hundred; what stands for all threads that
-/// found no room may have more, and then has some of its stacks twice.
+/// Most rows of one stack, thread and moment that are held to be summed: one for each window that was rolled up, if labels do
+/// not change.
 const MOST_HELD: usize = 100_000;
 
 /// Batches, sorted as the table is.
@@ -81,7 +81,7 @@ pub fn samples(
 struct SamplesOutput {
     builder: SamplesBuilder,
     writer: SegmentWriter,
-    /// Rows of one thread and one window.
+    /// Rows of one stack, thread and window.
     held: Vec<SampleRow>,
 }
 
@@ -125,7 +125,7 @@ pub fn stacks(
 ) -> Result<Option<(Bytes, Footer)>, MergeError> {
     let mut builder = StacksBuilder::new(&partition.node, partition.date);
     let mut writer = SegmentWriter::new(Table::Stacks)?;
-    let mut merged = Merge::new(sources, stack_rows, |left: &StackRow, right| left.stack.cmp(&right.stack))?;
+    let mut merged = Merge::new(sources, stack_rows, StackRow::compare)?;
     // Sorted sources give equal rows one after the other; those that are not have them anywhere.
     let mut written = HashSet::new();
     while let Some(row) = merged.next()? {
@@ -274,15 +274,15 @@ mod tests {
         let right = batch(&[row("a", 0, 1, 6), row("a", 10_000, 1, 1)]);
         let rows = merged(&[left, right], None);
         let summed = SampleRow { samples: 2, ..row("a", 0, 1, 11) };
-        assert_eq!(rows, [summed, row("a", 0, 2, 1), row("a", 10_000, 1, 1), row("b", 0, 1, 7)]);
+        assert_eq!(rows, [summed, row("a", 10_000, 1, 1), row("a", 0, 2, 1), row("b", 0, 1, 7)]);
     }
 
     #[test]
     fn rolled_up_windows_are_a_minute_and_keep_their_weight() {
         let batch = batch(&[
-            row("a", 50_000, 9, 1),
-            row("a", 60_000, 2, 1),
             row("a", 70_000, 1, 2),
+            row("a", 50_000, 2, 1),
+            row("a", 60_000, 2, 1),
             row("a", 110_000, 2, 4),
         ]);
         let rows = merged(&[batch], Some(60_000));
@@ -291,7 +291,7 @@ mod tests {
             window: 60_000,
             ..row("a", time, stack, value)
         };
-        assert_eq!(rows, [rolled(0, 9, 1, 1), rolled(60_000, 1, 2, 1), rolled(60_000, 2, 5, 2)]);
+        assert_eq!(rows, [rolled(60_000, 1, 2, 1), rolled(0, 2, 1, 1), rolled(60_000, 2, 5, 2)]);
     }
 
     #[test]

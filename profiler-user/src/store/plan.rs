@@ -268,7 +268,10 @@ mod tests {
         assert_eq!(plan_with(&files, 2, false, &limits), None);
         let limits = Limits { max_age: Duration::from_secs(60), max_bytes: 3500 };
         assert_eq!(plan_with(&files, 24, false, &limits), Some(Job::Delete(samples[1].clone())));
-        assert_eq!(plan_with(&[stacks.clone()], 24, false, &limits), Some(Job::Delete(stacks)));
+        assert_eq!(
+            plan_with(std::slice::from_ref(&stacks), 24, false, &limits),
+            Some(Job::Delete(stacks.clone()))
+        );
     }
 
     #[test]

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use super::schema::SERIES_TEXTS;
 
+/// Where the thread's name is in [`SERIES_TEXTS`].
+pub const THREAD: usize = 7;
+
 /// Names a stack by its content: see [`encode`](super::encode).
 pub type StackHash = [u8; 16];
 
-/// What a row of `samples` is about, apart from its time and stack. The order is that of the table's rows, but for
-/// `interpreter` and `labels`, which come after time and stack there: see [`SampleRow`].
+/// What a row of `samples` is about, apart from its time and stack. In which order rows are says [`SampleRow::compare`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SeriesKey {
     /// In the order of [`SERIES_TEXTS`].
@@ -47,22 +49,29 @@ pub struct SampleRow {
 }
 
 impl SampleRow {
-    /// The order of the table's rows: by the texts of the series, pid, tid, time and stack, as files say that they are
-    /// sorted; then by all else that keeps two rows apart.
+    /// The order of the table's rows: by the texts of the process, pid, stack, then thread, tid and time, as files say that
+    /// they are sorted; then by all else that keeps two rows apart.
+    ///
+    /// The stack before thread and time: an id is 16 bytes that no compression makes smaller, and its number in the
+    /// dictionary is most of a row. So both are written once for all threads and windows that have it, which takes a quarter
+    /// less room than rows by time, and whoever sums them has long runs.
     pub fn compare(&self, other: &SampleRow) -> Ordering {
         self.compare_thread(other)
-            .then_with(|| (self.time, &self.stack).cmp(&(other.time, &other.stack)))
-            .then_with(|| self.window.cmp(&other.window))
+            .then_with(|| (self.time, self.window).cmp(&(other.time, other.window)))
             .then_with(|| self.compare_rest(other))
     }
 
     /// By the columns before `time`.
     pub fn compare_thread(&self, other: &SampleRow) -> Ordering {
         if Arc::ptr_eq(&self.series, &other.series) {
-            return Ordering::Equal;
+            return self.stack.cmp(&other.stack);
         }
         let (left, right) = (&self.series, &other.series);
-        left.texts.cmp(&right.texts).then_with(|| (left.pid, left.tid).cmp(&(right.pid, right.tid)))
+        left.texts[..THREAD]
+            .cmp(&right.texts[..THREAD])
+            .then_with(|| left.texts[THREAD + 1..].cmp(&right.texts[THREAD + 1..]))
+            .then_with(|| (left.pid, &self.stack).cmp(&(right.pid, &other.stack)))
+            .then_with(|| (&left.texts[THREAD], left.tid).cmp(&(&right.texts[THREAD], right.tid)))
     }
 
     fn compare_rest(&self, other: &SampleRow) -> Ordering {
@@ -93,6 +102,31 @@ pub struct FrameRow {
     pub kind: Arc<str>,
     /// See [`encode::module`](super::encode::module).
     pub module: Arc<str>,
+}
+
+impl StackRow {
+    /// The order of the table's rows: stacks that begin with the same frames lie together, which takes a fifth less room
+    /// than rows by id. Rows of the same id are neighbours, as these are equal.
+    pub fn compare(&self, other: &StackRow) -> Ordering {
+        let mut frames = self.frames.iter().zip(&other.frames).map(|(left, right)| left.compare(right));
+        let first = frames.find(|order| order.is_ne()).unwrap_or(Ordering::Equal);
+        first
+            .then_with(|| self.frames.len().cmp(&other.frames.len()))
+            .then_with(|| self.stack.cmp(&other.stack))
+    }
+}
+
+impl FrameRow {
+    fn compare(&self, other: &FrameRow) -> Ordering {
+        // Most are the same text at the same place.
+        let text = |left: &Arc<str>, right: &Arc<str>| {
+            if Arc::ptr_eq(left, right) { Ordering::Equal } else { left.cmp(right) }
+        };
+        text(&self.function, &other.function)
+            .then_with(|| text(&self.file, &other.file))
+            .then_with(|| (self.first_line, self.line).cmp(&(other.first_line, other.line)))
+            .then_with(|| text(&self.kind, &other.kind))
+    }
 }
 
 /// A row of `stacks`, but for the columns of its partition.

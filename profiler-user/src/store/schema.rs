@@ -52,7 +52,7 @@ pub fn frame_fields() -> Fields {
     .into()
 }
 
-/// The texts that a sample's series is known by, in the order in which rows are sorted.
+/// The texts that a sample's series is known by.
 pub const SERIES_TEXTS: [&str; 9] =
     ["service", "namespace", "pod", "container", "unit", "user", "command", "thread", "python_version"];
 

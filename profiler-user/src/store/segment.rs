@@ -18,10 +18,11 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
 
 use super::names::Table;
+use super::rows::THREAD;
 use super::schema::{SAMPLES, SERIES_TEXTS, STACKS, VERSION, VERSION_KEY};
 
 /// Rows of a row group of `samples`.
-const SAMPLES_GROUP: usize = 32 << 10;
+const SAMPLES_GROUP: usize = 128 << 10;
 /// Rows of a row group of `stacks`, each with some dozens of frames.
 const STACKS_GROUP: usize = 4 << 10;
 /// Rows that are read at a time.
@@ -57,8 +58,12 @@ impl Table {
     /// The columns by which its rows are sorted.
     fn sorted_by(self) -> Vec<&'static str> {
         match self {
-            Table::Samples => SERIES_TEXTS.into_iter().chain(["pid", "tid", "time", "stack_id"]).collect(),
-            Table::Stacks => vec!["stack_id"],
+            Table::Samples => {
+                let process = SERIES_TEXTS.into_iter().filter(|name| *name != SERIES_TEXTS[THREAD]);
+                process.chain(["pid", "stack_id", "thread", "tid", "time"]).collect()
+            }
+            // By their frames, which a footer can't say.
+            Table::Stacks => Vec::new(),
         }
     }
 }
@@ -122,6 +127,8 @@ fn properties(table: Table) -> WriterProperties {
         .set_max_row_group_row_count(Some(rows))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
+        // Each of `stacks` is another.
+        .set_column_dictionary_enabled("stack_id".into(), table == Table::Samples)
         .set_sorting_columns(Some(sorted.collect()))
         .set_key_value_metadata(Some(vec![KeyValue::new(VERSION_KEY.to_owned(), VERSION.to_owned())]))
         .build()

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::encode::encode;
-use super::names::Table;
+use super::names::{Level, Table};
 use super::objects::Objects;
 use super::plan::{Segment, day};
 use super::select::{Content, Source, Sources, select};
@@ -53,6 +53,17 @@ impl Snapshot {
     /// to be missing: some ten seconds.
     pub fn complete_since(&self) -> u64 {
         u64::try_from(self.complete_since).unwrap_or(0).saturating_mul(1_000_000)
+    }
+
+    /// Nanoseconds of the coarsest windows that samples since this time (Unix nanoseconds) are kept in: a minute where any
+    /// of them were rolled up.
+    pub fn resolution(&self, since: u64) -> u64 {
+        let since = i64::try_from(since / 1_000_000).unwrap_or(i64::MAX);
+        let rolled_up = self.segments.iter().any(|segment| {
+            let name = &segment.name;
+            name.table == Table::Samples && name.level == Level::RolledUp && segment.times.1 > since
+        });
+        if rolled_up { 60_000_000_000 } else { 10_000_000_000 }
     }
 
     /// What there is that a question may need.

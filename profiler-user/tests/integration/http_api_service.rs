@@ -16,6 +16,50 @@ fn json(service: &Service, path: &str) -> Value {
 }
 
 #[test]
+fn what_memory_has_forgotten_comes_from_the_store_also_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().to_str().expect("UTF-8");
+    let arguments = ["-F", "199", "--retention", "20", "--store", store];
+    let service = Service::start(&arguments);
+    let mut process =
+        Process::start(Command::new(python("3.12")).arg(fixture("shares.py")).env("SERVICE_NAME", "kept"));
+    assert_eq!(process.line().as_deref(), Some("READY"));
+    // A window of ten seconds that is over: asked for second by second while memory has all of it.
+    let window = 10.0;
+    let whole = |service: &Service, from: f64| {
+        let path = format!("/api/v1/profile?from={from}&until={}&query=kept&least_share=0", from + window);
+        json(service, &path)
+    };
+    let status = json(&service, "/api/v1/status");
+    let from = (status["now_unix_seconds"].as_f64().expect("a time") / window).ceil() * window;
+    wait_for("the window to be over", || {
+        let now = json(&service, "/api/v1/status")["now_unix_seconds"].as_f64().expect("a time");
+        // Samples are drained some moments after they were taken.
+        (now >= from + window + 2.5).then_some(())
+    });
+    drop(process);
+    let from_memory = whole(&service, from)["total"]["samples"].as_u64().expect("a number");
+    assert!(from_memory > 100, "{from_memory}");
+    wait_for("memory to forget it", || {
+        let memory = &json(&service, "/api/v1/status")["memory"];
+        (memory["complete_since_unix_seconds"].as_f64() > Some(from + window)).then_some(())
+    });
+    let stored = whole(&service, from);
+    assert_eq!(stored["total"]["samples"], from_memory, "{stored}");
+    assert_eq!(stored["complete_since_unix_seconds"], from, "{stored}");
+    assert_eq!(service.terminate().code, 0);
+
+    let service = Service::start(&arguments);
+    let after = whole(&service, from);
+    assert_eq!((&after["nodes"], &after["frames"]), (&stored["nodes"], &stored["frames"]));
+    assert_eq!(after["frequency_hertz"], 0, "of another run nobody knows it");
+    let series =
+        json(&service, &format!("/api/v1/series?from={from}&until={}&query=kept&by=service", from + window));
+    assert_eq!((&series["step_seconds"], &series["groups"][0]["total"]), (&window.into(), &after["total"]));
+    assert!(json(&service, "/api/v1/status")["store"].is_object());
+}
+
+#[test]
 fn every_view_of_a_range_has_the_same_samples() {
     let service = Service::start(&["-F", "199"]);
     let mut process =

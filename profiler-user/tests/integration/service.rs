@@ -111,6 +111,7 @@ impl Service {
         }
     }
 
+    /// Ends it by a signal, and waits for it.
     pub fn terminate(self) -> Finished {
         self.running.signal(Signal::SIGTERM);
         self.running.finish()

@@ -1,12 +1,14 @@
 //! `cargo xtask bench`: what profiling costs, and how true it is.
 //!
-//! Four measurements, each beside something else that is measured in the same run, because only their ratio holds on
+//! Five measurements, each beside something else that is measured in the same run, because only their ratio holds on
 //! another machine:
 //!
 //! - `kernel`: nanoseconds that the eBPF sampler takes per sample, beside the eBPF program that does nothing;
 //! - `agent`: CPU time that the agent takes per sample, beside the same agent with nothing to sample;
 //! - `short`: the share of samples of processes of 50 ms that is attributed, forked beside executed;
-//! - `truth`: stacks that can't have been, and the target's slow-down, beside py-spy and Austin.
+//! - `truth`: stacks that can't have been, and the target's slow-down, beside py-spy and Austin;
+//! - `store`: what a day of busy processes takes on the disk and a flame graph of it takes, beside gzipped pprof files and
+//!   SQLite. This one is of code, not of the running program: a day has to be made up.
 //!
 //! How each is taken is said in its module; `BENCHMARKS.md` beside `xtask/src` keeps results. Everything is measured
 //! from outside, on the release build of the program that users run. A number that could not be had is shown as
@@ -20,6 +22,7 @@ mod peers;
 pub mod process;
 mod short;
 mod stacks;
+mod store;
 pub mod table;
 mod truth;
 
@@ -48,6 +51,9 @@ pub struct Args {
     /// Samples a second that the agent and the profilers compared with it are asked for
     #[arg(long, default_value = "99", value_parser = clap::value_parser!(u32).range(1..=1999))]
     frequency: u32,
+    /// Hours that are stored; the alternatives get one
+    #[arg(long, default_value = "4", value_parser = clap::value_parser!(u32).range(1..=24))]
+    hours: u32,
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
@@ -63,6 +69,8 @@ enum What {
     Truth,
     /// Which share of the samples of processes of 50 ms is attributed
     Short,
+    /// Size and speed of the store
+    Store,
     /// All of them
     All,
 }
@@ -137,6 +145,9 @@ pub fn run(args: &Args) -> Result<()> {
     if wanted(What::Short) {
         tables.push(short::measure(&bench)?);
     }
+    if wanted(What::Store) {
+        tables.push(store::measure(&bench, args.hours)?);
+    }
     if args.json {
         let tables: serde_json::Map<_, _> =
             tables.iter().map(|table| (table.key.to_owned(), table.json())).collect();
@@ -149,8 +160,8 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn build(root: &Path) -> Result<()> {
-    let words =
-        ["build", "--quiet", "--release", "--package", "firetower", "--bins", "--example", "empty_program"];
+    let what = ["--package", "firetower", "--bins", "--example", "empty_program", "--example", "store_load"];
+    let words = [&["build", "--quiet", "--release"][..], &what].concat();
     workspace::run(&mut workspace::command(root, "cargo", &words))
 }
 

@@ -72,6 +72,14 @@ pub(super) async fn live(
     check_accepted(&headers, EVENTS)?;
     let given = Given::read(&TAKES, decoded(pairs)?)?;
     let question = Question::read(&given, &app.live)?;
+    let kept = app.live.settings().retention;
+    if question.range.length() > kept * 1_000_000_000 {
+        // From memory alone: to read files for every picture would be no live view of anything.
+        return Err(HttpError::bad_request(
+            format!("seconds=\"{}\" is not possible", question.range.length() / 1_000_000_000),
+            format!("a whole number from 1 to {kept}, which is how long samples are in memory"),
+        ));
+    }
     let every = Duration::from_secs_f64(given.number(&INTERVAL)?);
     if !app.live.streams().enter(STREAMS) {
         app.live.metrics().http().rejected(Rejection::Busy);

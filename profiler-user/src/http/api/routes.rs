@@ -82,9 +82,13 @@ pub(super) fn routes() -> Vec<Route> {
     let mut of_formats = vec![Content::json::<ProfileTree>()];
     of_formats.extend(formats::content_types().into_iter().filter(|kind| *kind != JSON).map(Content::text));
     vec![
-        plain("/api/v1/labels", "labels", "Names of labels.", vec![Content::json::<LabelNames>()], || {
-            get(tables::labels)
-        }),
+        plain(
+            "/api/v1/labels",
+            "labels",
+            "Names of labels: those that every series has, and those that processes in memory gave themselves.",
+            vec![Content::json::<LabelNames>()],
+            || get(tables::labels),
+        ),
         Route {
             takes: &tables::VALUES_TAKE,
             kept: true,

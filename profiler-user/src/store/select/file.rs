@@ -69,12 +69,26 @@ impl<'a> File<'a> {
 
     /// Least and greatest value of a column of whole numbers in a row group, if it says so.
     pub(super) fn bounds(&self, row_group: usize, column: &str) -> Option<RangeInclusive<i64>> {
-        let row_group = self.footer.metadata().row_group(row_group);
-        let column = row_group.columns().iter().find(|chunk| chunk.column_path().parts() == [column])?;
-        match column.statistics()? {
+        match self.statistics(row_group, column)? {
             Statistics::Int64(bounds) => Some(*bounds.min_opt()?..=*bounds.max_opt()?),
+            Statistics::Int32(bounds) => Some(i64::from(*bounds.min_opt()?)..=i64::from(*bounds.max_opt()?)),
             _ => None,
         }
+    }
+
+    /// What no text of a column is below, and above, in a row group, if it says so.
+    pub(super) fn text_bounds(&self, row_group: usize, column: &str) -> Option<RangeInclusive<&[u8]>> {
+        match self.statistics(row_group, column)? {
+            Statistics::ByteArray(bounds) => Some(bounds.min_bytes_opt()?..=bounds.max_bytes_opt()?),
+            _ => None,
+        }
+    }
+
+    /// Of a column without nulls: these have no place in bounds.
+    fn statistics(&self, row_group: usize, column: &str) -> Option<&Statistics> {
+        let row_group = self.footer.metadata().row_group(row_group);
+        let column = row_group.columns().iter().find(|chunk| chunk.column_path().parts() == [column])?;
+        column.statistics().filter(|statistics| statistics.null_count_opt() == Some(0))
     }
 
     /// Calls `each` for each batch of a row group's columns, of those that it has; of all rows, or a selection.

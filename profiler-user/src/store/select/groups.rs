@@ -17,6 +17,7 @@ use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::columns::{self, Repeated};
+use super::file::File;
 use crate::model::select::{Select, SelectError};
 use crate::model::selector::{Comparison, Matcher};
 use crate::store::schema::SERIES_TEXTS;
@@ -121,6 +122,24 @@ impl Groups {
     /// The columns that are needed.
     pub(super) fn columns(&self) -> impl Iterator<Item = &'static str> {
         self.labels.iter().map(|label| label.place.column())
+    }
+
+    /// Whether a row group may have rows that are meant, as far as the bounds of its columns tell.
+    pub(super) fn may_be_in(&self, file: &File<'_>, row_group: usize) -> bool {
+        self.labels.iter().all(|label| {
+            let mut values = label.matchers.iter().filter_map(Matcher::only);
+            match label.place {
+                Place::Texts(column) => file
+                    .text_bounds(row_group, column)
+                    .is_none_or(|bounds| values.all(|value| bounds.contains(&value.as_bytes()))),
+                Place::Ids(column) => file.bounds(row_group, column).is_none_or(|bounds| {
+                    // What is no number is no id, and is found nowhere; an empty one is 0.
+                    let id = |value: &str| if value.is_empty() { Some(0) } else { value.parse().ok() };
+                    values.all(|value| id(value).is_some_and(|id| bounds.contains(&id)))
+                }),
+                Place::Numbers(_) | Place::Extra => true,
+            }
+        })
     }
 
     /// Calls `run` for each run of rows that are meant and belong together, with the number of their group.

@@ -23,7 +23,7 @@ mod sums;
 mod tests;
 mod work;
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use arrow_array::RecordBatch;
 use object_store::path::Path;
@@ -33,6 +33,7 @@ use super::objects::Objects;
 use super::schema::SAMPLES;
 use crate::model::select::{Select, SelectError, Selected};
 use file::File;
+use groups::Groups;
 use scan::Scan;
 
 /// Everything that an answer may need.
@@ -49,8 +50,8 @@ pub struct Sources {
 pub struct Source {
     /// Where they are.
     pub content: Content,
-    /// What `time` (for `stacks`: `date`, its first moment) is at least, and less than; Unix milliseconds. May be wider
-    /// than what is true.
+    /// What `time` is at least, and less than; Unix milliseconds. May be wider than what is true. Not looked at in
+    /// `stacks`.
     pub times: Range<i64>,
 }
 
@@ -167,17 +168,18 @@ pub fn select(objects: &Objects, sources: &Sources, select: &Select) -> Result<S
             parts.push((*source, Part::Batches(batches)));
         }
     }
+    let labels = Groups::new(select);
     for (source, file) in &files {
         for row_group in 0..file.row_groups() {
             let bounds = file.bounds(row_group, "time");
-            if bounds
-                .as_ref()
-                .is_none_or(|bounds| *bounds.start() < times.end && times.start <= *bounds.end())
-            {
-                let inside = bounds
-                    .is_some_and(|bounds| times.contains(bounds.start()) && times.contains(bounds.end()));
-                parts.push((*source, Part::RowGroup(file, row_group, inside)));
+            let none =
+                |bounds: &RangeInclusive<i64>| *bounds.start() >= times.end || *bounds.end() < times.start;
+            if bounds.as_ref().is_some_and(none) || !labels.may_be_in(file, row_group) {
+                continue;
             }
+            let inside =
+                bounds.is_some_and(|bounds| times.contains(bounds.start()) && times.contains(bounds.end()));
+            parts.push((*source, Part::RowGroup(file, row_group, inside)));
         }
     }
     let scans = work::share(
