@@ -50,6 +50,7 @@ function writeState() {
 
 async function ask(path, signal) {
   const answer = await fetch(path, {signal, cache: "no-store"});
+  if (answer.status === 401) location.reload(); // The session has ended: asked for as a page, this leads to the login.
   const body = await answer.json();
   if (!answer.ok) throw Object.assign(new Error(`${body.error}: ${body.hint}`), {answered: true});
   return body;

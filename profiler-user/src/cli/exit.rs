@@ -46,12 +46,13 @@ exits! {
     OutputFolder = 8, "the output's folder is missing or not writable";
     WriteFailed = 9, "the output could not be written, on a full disk for example";
     AddressInUse = 10, "the address to listen on is in use";
-    RemoteRefused = 11, "listening beyond this machine needs --allow-remote";
+    RemoteRefused = 11, "listening beyond this machine needs a token or --allow-remote";
     NotReady = 12, "doctor found that capture would not work here";
     PidNamespace = 13, "firetower does not run in the initial pid namespace";
     NoSamples = 14, "nothing was sampled, so nothing was written";
     NotPython = 15, "the process runs no Python that can be read";
     StoreInUse = 16, "another firetower uses the store";
+    TokenRefused = 17, "the token can't be used: its file is missing or open to others, or it is too short";
     CommandNotExecutable = 126, "the command to record can't be executed";
     CommandNotFound = 127, "the command to record was not found";
 }

@@ -1,7 +1,7 @@
 //! `firetower serve`: profiles every Python process of this machine, all the time, and shows it over HTTP.
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+mod access;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::agent::labels::{Labeller, Rule};
 use crate::agent::{Agent, Publisher};
 use crate::allocator;
 use crate::capture::Options;
-use crate::http::{self, Live, LiveSettings, Readiness};
+use crate::http::{self, Access, Listeners, Live, LiveSettings, Readiness};
 use crate::metrics::{Metrics, MetricsOptions};
 use crate::privileges;
 use store::StoreArgs;
@@ -40,7 +40,11 @@ const WINDOW: u64 = 10;
   firetower serve --listen 127.0.0.1:8080 -F 49
   curl -s localhost:7070/flamegraph.svg?seconds=60 -o now.svg
   curl -s localhost:7070/metrics | grep firetower_
+  firetower serve --listen 0.0.0.0:7070 --token-file /etc/firetower/token
+  printf 'Authorization: Bearer %s' \"$(cat /etc/firetower/token)\" | curl -s -H @- node7:7070/metrics
   firetower serve --service-name unit,env,script      services of systemd by their unit
+
+With a token, all of --listen needs it but /healthz and /readyz; --metrics-listen needs none.
 
 Each process is labelled with its service, container, unit and user, and with the attributes of
 OTEL_RESOURCE_ATTRIBUTES in its environment. A service's name is that of the first source that has one:
@@ -52,12 +56,8 @@ OTEL_RESOURCE_ATTRIBUTES in its environment. A service's name is that of the fir
   command    the file name that the process was called as: python3
 Of an environment nothing else is kept or logged.")]
 pub struct Args {
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7070")]
-    listen: SocketAddr,
-    /// Allow an address that other machines can reach: whoever reaches it sees every process's code paths
-    #[arg(long)]
-    allow_remote: bool,
+    #[command(flatten)]
+    access: access::AccessArgs,
     /// Samples a second on each CPU
     #[arg(short = 'F', long, value_name = "HZ", default_value = "19", value_parser = RangedU64ValueParser::<u32>::new().range(1..=9999))]
     frequency: u32,
@@ -82,10 +82,9 @@ pub struct Args {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    http::check_listen(args.listen, args.allow_remote)
-        .map_err(|error| Failure::new(Exit::RemoteRefused, error.to_string()))?;
+    let access = args.access.check()?;
     super::ensure_ready()?;
-    let listener = listen(args.listen).map_err(|error| cannot_listen(args.listen, &error))?;
+    let opened = args.access.open(access)?;
     let clock = super::clock()?;
     let settings =
         LiveSettings { frequency: args.frequency, retention: args.retention, started: clock.now(), clock };
@@ -122,8 +121,9 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         .build()
         .map_err(cannot_start)?;
     let outcome = runtime.block_on(async {
-        let listener = TcpListener::from_std(listener).map_err(cannot_start)?;
-        serve(agent, live, listener, args).await
+        let main = TcpListener::from_std(opened.main).map_err(cannot_start)?;
+        let metrics = opened.metrics.map(TcpListener::from_std).transpose().map_err(cannot_start)?;
+        serve(agent, live, (Listeners { main, metrics }, opened.access), args).await
     });
     // Requests that are still being answered hold on to the store.
     drop(runtime);
@@ -131,20 +131,18 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     outcome.and_then(|code| closed.map(|()| code))
 }
 
-fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-async fn serve(agent: Agent, live: Arc<Live>, listener: TcpListener, args: &Args) -> Result<u8, Failure> {
-    let address = listener.local_addr().unwrap_or(args.listen);
+async fn serve(
+    agent: Agent,
+    live: Arc<Live>,
+    (listeners, access): (Listeners, Access),
+    args: &Args,
+) -> Result<u8, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let profiling = tokio::task::spawn_blocking({
         let (live, stop) = (live.clone(), stop.clone());
         move || profile(agent, &live, &stop)
     });
-    eprintln!("firetower: serving on http://{address}/, {} Hz on each CPU", args.frequency);
+    announce(&listeners, &access, args);
 
     // Whichever comes first ends the service: a signal, or the profiler's own failure.
     let (ended, mut has_ended) = tokio::sync::watch::channel(false);
@@ -162,7 +160,7 @@ async fn serve(agent: Agent, live: Arc<Live>, listener: TcpListener, args: &Args
             _ = has_ended.wait_for(|ended| *ended) => {}
         }
     };
-    http::serve(listener, live, args.allow_remote, shutdown)
+    http::serve(listeners, live, access, shutdown)
         .await
         .map_err(|error| Failure::new(Exit::Internal, format!("the HTTP service failed: {error}")))?;
     stop.store(true, Ordering::SeqCst);
@@ -210,17 +208,14 @@ fn profile_until(
     agent.finish()
 }
 
-fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
-    let failure = |exit| Failure::new(exit, format!("can't listen on {address}: {error}"));
-    match error.kind() {
-        ErrorKind::AddrInUse => failure(Exit::AddressInUse).hint("choose another: --listen 127.0.0.1:7071"),
-        ErrorKind::PermissionDenied => {
-            failure(Exit::Privilege).hint("ports below 1024 need CAP_NET_BIND_SERVICE")
-        }
-        ErrorKind::AddrNotAvailable => {
-            failure(Exit::Usage).hint("it is no address of this machine: see `ip address`")
-        }
-        _ => failure(Exit::Internal),
+/// Says where to look, with the ports that the system chose where it was to choose.
+fn announce(listeners: &Listeners, access: &Access, args: &Args) {
+    let address = listeners.main.local_addr().unwrap_or(args.access.listen);
+    let token = if access.token.is_some() { ", with the token" } else { "" };
+    eprintln!("firetower: serving on http://{address}/{token}, {} Hz on each CPU", args.frequency);
+    let metrics = listeners.metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+    if let Some(address) = metrics.or(args.access.metrics_listen) {
+        eprintln!("firetower: metrics on http://{address}/metrics");
     }
 }
 

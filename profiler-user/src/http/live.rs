@@ -1,9 +1,10 @@
 //! What the agent shares with the routes: it fills, they read. It must not know HTTP.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use super::locked;
 use crate::aggregate::{Aggregate, Retention};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, MetricsOptions};
@@ -181,12 +182,12 @@ impl Live {
 
     /// The aggregate, locked. Hold it for a batch of samples, not for each; and not over anything that waits.
     pub fn aggregate(&self) -> MutexGuard<'_, Aggregate> {
-        lock(&self.aggregate)
+        locked(&self.aggregate)
     }
 
     /// The processes that the agent knows, as of the last [`set_processes`](Self::set_processes).
     pub fn processes(&self) -> Arc<[ProcessInfo]> {
-        lock(&self.processes).clone()
+        locked(&self.processes).clone()
     }
 
     /// Replaces the list of processes, also in the metrics. About once a second.
@@ -194,18 +195,18 @@ impl Live {
         self.metrics.set_processes(
             processes.iter().map(|process| (process.python.as_deref().unwrap_or_default(), process.state)),
         );
-        *lock(&self.processes) = processes.into();
+        *locked(&self.processes) = processes.into();
     }
 
     /// Whether samples are being taken.
     pub fn readiness(&self) -> Readiness {
-        lock(&self.readiness).clone()
+        locked(&self.readiness).clone()
     }
 
     /// Says whether samples are being taken, also in the metrics.
     pub fn set_readiness(&self, readiness: Readiness) {
         self.metrics.set_ready(readiness == Readiness::Ready);
-        *lock(&self.readiness) = readiness;
+        *locked(&self.readiness) = readiness;
     }
 }
 
@@ -218,10 +219,4 @@ impl std::fmt::Debug for Live {
             .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
-}
-
-/// Locks a mutex whose holder may have panicked: what these hold is whole between any two statements that change it,
-/// and a viewer that answers is worth more than one that hides a panic that was reported already.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -71,6 +71,15 @@ pub(super) async fn not_found(uri: Uri) -> HttpError {
     )
 }
 
+/// On the address that has nothing else.
+pub(super) async fn only_metrics(uri: Uri) -> HttpError {
+    HttpError::new(
+        StatusCode::NOT_FOUND,
+        format!("there is no {:?} on this address", uri.path()),
+        "there are /metrics, /healthz and /readyz; the rest is on the address of --listen",
+    )
+}
+
 pub(super) async fn method_not_allowed() -> HttpError {
     HttpError::new(
         StatusCode::METHOD_NOT_ALLOWED,

@@ -8,18 +8,19 @@
 //! kernel side, `/proc`). Mirrors never go back: a total that is lower than the last one changes nothing.
 
 mod functions;
+mod http;
 mod labels;
 mod new;
 mod processes;
 mod recent;
 mod services;
 mod store;
+mod total;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use firetower_ebpf::abi::counter;
-use prometheus::core::{GenericCounter, Number};
 use prometheus::{
     Counter, CounterVec, Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
     TextEncoder,
@@ -27,6 +28,7 @@ use prometheus::{
 
 use crate::aggregate::{Overflow, Sizes};
 use crate::model::Reason;
+pub use http::{Connected, Cut, HttpMetrics, Rejection};
 use new::New;
 use processes::ProcessCpu;
 pub use processes::{MAX_PROCESSES, ProcessLabels};
@@ -36,6 +38,7 @@ pub use services::{
 };
 use store::Store;
 pub use store::StoreStatus;
+use total::{lock, mirror};
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -90,7 +93,7 @@ pub struct Metrics {
     unnamed: IntCounter,
     seconds_dropped: IntCounter,
     samples_dropped: IntCounter,
-    renders_rejected: IntCounter,
+    http: HttpMetrics,
     label_overflow: IntCounterVec,
     labels_refused: IntCounterVec,
 }
@@ -192,10 +195,7 @@ impl Metrics {
                 "firetower_aggregate_dropped_samples_total",
                 "Samples in the buckets that were dropped before the end of their retention.",
             ),
-            renders_rejected: new.counter(
-                "firetower_http_rejected_requests_total",
-                "Requests for a profile that were turned away because too many were being answered.",
-            ),
+            http: HttpMetrics::new(&new),
             label_overflow: new.counters(
                 "firetower_label_overflow_total",
                 "Processes whose value of a label is `other` because there were too many different ones, by label.",
@@ -371,9 +371,9 @@ impl Metrics {
         }
     }
 
-    /// Counts a request that was turned away.
-    pub fn request_rejected(&self) {
-        self.renders_rejected.inc();
+    /// The metrics of the HTTP service.
+    pub fn http(&self) -> &HttpMetrics {
+        &self.http
     }
 
     /// All metrics in Prometheus' text format 0.0.4 ([`CONTENT_TYPE`]).
@@ -391,23 +391,6 @@ impl Metrics {
             "writing to a Vec can't fail, and the encoder refuses only families without a name or metrics",
         );
         String::from_utf8(text).expect("the encoder writes strings")
-    }
-}
-
-/// A lock that a panic elsewhere can't take away: counters are whole between any two statements.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Raises a counter to a total that somebody else counts; a lower one is ignored.
-fn mirror<N>(counter: &GenericCounter<N>, total: N::T)
-where
-    N: prometheus::core::Atomic,
-    N::T: Number + PartialOrd + std::ops::Sub<Output = N::T>,
-{
-    let now = counter.get();
-    if total > now {
-        counter.inc_by(total - now);
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) struct New {
 }
 
 impl New {
-    fn register<C: Collector + Clone + 'static>(&self, collector: prometheus::Result<C>) -> C {
+    pub(super) fn register<C: Collector + Clone + 'static>(&self, collector: prometheus::Result<C>) -> C {
         let collector = collector.expect("a valid name, help and labels");
         self.registry.register(Box::new(collector.clone())).expect("a new name");
         collector

@@ -39,7 +39,7 @@ fn settled() -> (Service, u64) {
     // Collected since long before, so that the range is whole.
     let settings = firetower::http::LiveSettings { started: (second - 100) * NANOSECONDS, ..live.settings() };
     let live = firetower::http::Live::new(settings);
-    let service = Service::of(live, false);
+    let service = Service::of(live);
     for (after, tid, line, samples) in [(0, 1, 11, 3), (1, 1, 12, 2), (1, 2, 12, 5)] {
         let time = (second - 90 + after) * NANOSECONDS + 250_000_000;
         service.add_at(time, (1, tid), vec![python("<module>", 30), python("work", line)], samples);

@@ -103,7 +103,7 @@ fn what_takes_too_long_is_503_and_is_withdrawn() {
     let withdrawn = slow.withdrawn.clone();
     let live = Service::new_live().with_patience(Duration::from_millis(300));
     live.set_history(Arc::new(slow));
-    let service = Service::of(live, false);
+    let service = Service::of(live);
     let answer = service.get("/api/v1/profile?from=now-1h");
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.body);
     wait_for("the work to end", || withdrawn.load(Ordering::SeqCst).then_some(()));
@@ -117,7 +117,7 @@ fn who_hangs_up_is_not_worked_for() {
     let withdrawn = slow.withdrawn.clone();
     let live = Service::new_live().with_patience(Duration::from_secs(600));
     live.set_history(Arc::new(slow));
-    let service = Service::of(live, false);
+    let service = Service::of(live);
     let mut stream = TcpStream::connect(service.address).expect("the service listens");
     write!(stream, "GET /api/v1/top?from=now-1h HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
     let begun = Instant::now();

@@ -101,8 +101,12 @@ fn exported(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
             metrics.insert(name.to_owned(), (kind.to_owned(), BTreeSet::new()));
         } else if !line.starts_with('#') {
             let end = line.find(['{', ' ']).expect("a name");
-            let (_, labels) = metrics.get_mut(&line[..end]).expect("its type comes first");
-            labels.extend(label_names(&line[end..]));
+            let name = &line[..end];
+            // The series of a histogram have names and a label of their own.
+            let of = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
+            let name = of.filter(|of| metrics.contains_key(*of)).unwrap_or(name);
+            let (_, labels) = metrics.get_mut(name).expect("its type comes first");
+            labels.extend(label_names(&line[end..]).into_iter().filter(|label| label != "le"));
         }
     }
     metrics

@@ -1,6 +1,6 @@
 //! Packages of PyPI that tests need, installed once for each Python into a cache outside of the checkout.
 //!
-//! The versions are pinned in `tests/fixtures/requirements.txt`. A cache is made under another name and renamed when it
+//! The versions are pinned in `tests/fixtures/requirements.txt` and the like. A cache is made under another name and renamed when it
 //! is whole, one test at a time: what is there is complete.
 
 use std::fs::{self, File};
@@ -13,7 +13,12 @@ use crate::pythons::{fixture, python};
 /// The folder that a `PYTHONPATH` names to have the packages with this Python. Panics if they can't be installed: a test
 /// that is skipped tells nothing.
 pub fn packages(minor: &str) -> PathBuf {
-    let requirements = fixture("requirements.txt");
+    packages_of(minor, "requirements.txt")
+}
+
+/// The same for the packages that another file of `tests/fixtures` names.
+pub fn packages_of(minor: &str, requirements: &str) -> PathBuf {
+    let requirements = fixture(requirements);
     let wanted = fs::read(&requirements).expect("the pinned versions");
     let python = python(minor);
     let mut key = DefaultHasher::new();
@@ -48,6 +53,8 @@ fn install(python: &Path, requirements: &Path, folder: &Path) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     // A package of a namespace that 2.7 finds by a .pth file, which it reads in its own folders only.
-    fs::write(new.join("zope/__init__.py"), "").expect("the folder of zope.interface");
+    if new.join("zope").exists() {
+        fs::write(new.join("zope/__init__.py"), "").expect("the folder of zope.interface");
+    }
     fs::rename(&new, folder).expect("folders of our own");
 }

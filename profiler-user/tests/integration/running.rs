@@ -123,8 +123,13 @@ impl Running {
     }
 
     /// Waits until it ends by itself.
-    pub fn finish(mut self) -> Finished {
-        let deadline = Instant::now() + PATIENCE;
+    pub fn finish(self) -> Finished {
+        self.finish_within(PATIENCE)
+    }
+
+    /// The same for what may take longer.
+    pub fn finish_within(mut self, patience: Duration) -> Finished {
+        let deadline = Instant::now() + patience;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 break status;

@@ -16,8 +16,8 @@ use crate::running::{Finished, Running, firetower, run, wait_for};
 
 /// A running `firetower serve`.
 pub struct Service {
-    running: Running,
-    address: SocketAddr,
+    pub running: Running,
+    pub address: SocketAddr,
 }
 
 impl Service {
@@ -30,7 +30,12 @@ impl Service {
         // Histories are for tests that ask for them: one directory can't be that of several.
         let history = if arguments.contains(&"--store") { None } else { Some("--no-store") };
         let all = ["serve", "--listen", on].into_iter().chain(history).chain(arguments.iter().copied());
-        let mut running = Running::start(&mut firetower(all));
+        Service::of(&mut firetower(all))
+    }
+
+    /// Starts a `firetower serve` that listens on a port of this machine, and waits until it is ready.
+    pub fn of(command: &mut Command) -> Service {
+        let mut running = Running::start(command);
         let address = wait_for("the address", || {
             running.assert_running();
             let said = running.stderr();
@@ -52,6 +57,13 @@ impl Service {
     pub fn get(&self, path: &str) -> (u16, String) {
         let (status, _, body) = self.ask(path);
         (status, body)
+    }
+
+    /// Where it says that the metrics alone are.
+    pub fn metrics_address(&self) -> SocketAddr {
+        let said = self.running.stderr();
+        let (_, rest) = said.split_once("metrics on http://").expect("it says where");
+        rest.split_once('/').expect("a path").0.parse().expect("an address")
     }
 
     /// Status, head and body of an answer.

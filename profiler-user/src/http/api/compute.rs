@@ -5,6 +5,7 @@ use tokio::task::spawn_blocking;
 
 use crate::http::error::HttpError;
 use crate::http::{App, Live, RENDER_WAIT};
+use crate::metrics::Rejection;
 use crate::model::select::{Cancelled, SelectError};
 
 /// Withdraws the question when it is dropped: by the end of its time, or with the connection of who asked.
@@ -26,7 +27,7 @@ pub(super) async fn compute<T: Send + 'static>(
     work: impl FnOnce(&Live, &Cancelled) -> Result<T, HttpError> + Send + 'static,
 ) -> Result<T, HttpError> {
     let Ok(turn) = tokio::time::timeout(RENDER_WAIT, app.renders.clone().acquire_owned()).await else {
-        app.live.metrics().request_rejected();
+        app.live.metrics().http().rejected(Rejection::Busy);
         return Err(HttpError::busy());
     };
     let turn = turn.expect("the semaphore is never closed");
@@ -43,7 +44,7 @@ pub(super) async fn compute<T: Send + 'static>(
     drop(withdraw);
     match done {
         Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => Err(failed(&error)),
+        Ok(Err(error)) => Err(failed(app, &error)),
         Err(_) => Err(HttpError::new(
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
             format!("the answer was not there after {limit:?}, and was given up"),
@@ -63,17 +64,14 @@ pub(super) async fn brief<T: Send + 'static>(
     let cancelled = Cancelled::default();
     let _withdraw = Withdraw(cancelled.clone());
     let live = app.live.clone();
-    spawn_blocking(move || work(&live, &cancelled)).await.map_err(|error| failed(&error))?
+    spawn_blocking(move || work(&live, &cancelled)).await.map_err(|error| failed(app, &error))?
 }
 
 /// The work panicked.
-fn failed(error: &tokio::task::JoinError) -> HttpError {
+fn failed(app: &App, error: &tokio::task::JoinError) -> HttpError {
     tracing::error!(%error, "a request failed");
-    HttpError::new(
-        axum::http::StatusCode::INTERNAL_SERVER_ERROR,
-        "the request failed inside the agent",
-        "see the agent's log",
-    )
+    app.live.metrics().http().panicked();
+    HttpError::internal()
 }
 
 impl From<SelectError> for HttpError {

@@ -164,7 +164,8 @@ impl Given {
     /// Processes, each once; none: all.
     pub(super) fn pids(&self, parameter: &Parameter) -> Result<Vec<Pid>, HttpError> {
         let mut pids = Vec::new();
-        for text in self.items(parameter) {
+        // Those that are named twice count too, as the description says.
+        for (before, text) in self.items(parameter).enumerate() {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
             match text.parse() {
                 Ok(pid) if digits && u64::from(pid) <= parameters::MAX_PID => {
@@ -174,7 +175,7 @@ impl Given {
                 }
                 _ => return Err(refused(parameter, text)),
             }
-            if pids.len() > parameters::MAX_PIDS {
+            if before >= parameters::MAX_PIDS {
                 let hint = format!("{}; without any, all processes are meant", parameter.allowed());
                 return Err(HttpError::bad_request(format!("{} has too many ids", parameter.name), hint));
             }

@@ -30,6 +30,7 @@ use super::tree::ProfileTree;
 use super::{Pairs, decoded};
 use crate::http::error::HttpError;
 use crate::http::{App, Live, wire};
+use crate::metrics::Rejection;
 use crate::model::select::Cancelled;
 
 /// Streams that are open at once.
@@ -81,7 +82,7 @@ pub(super) async fn live(
     }
     let every = Duration::from_secs_f64(given.number(&INTERVAL)?);
     if !app.live.streams().enter(STREAMS) {
-        app.live.metrics().request_rejected();
+        app.live.metrics().http().rejected(Rejection::Busy);
         return Err(HttpError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{STREAMS} live streams are open already"),

@@ -23,16 +23,12 @@ mod tables;
 mod time;
 mod tree;
 
-use axum::Router;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
-use super::App;
 use super::error::HttpError;
 
-pub(super) use routes::paths;
+pub(super) use routes::{paths, router};
 
 /// The pairs of a query string, decoded, in their order.
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
@@ -45,10 +41,4 @@ fn decoded(pairs: Pairs) -> Result<Vec<(String, String)>, HttpError> {
         )
     })?;
     Ok(pairs)
-}
-
-/// All routes. Answers are compressed for who takes that, but for streams and for what is compressed already.
-pub(super) fn router() -> Router<App> {
-    let compress = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
-    routes::router().layer(CompressionLayer::new().compress_when(compress))
 }

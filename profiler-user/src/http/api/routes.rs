@@ -251,7 +251,7 @@ pub(in crate::http) fn paths() -> Vec<&'static str> {
 }
 
 /// A router with every route of the API; those for health and metrics are not compressed and not of the API's.
-pub(super) fn router() -> Router<App> {
+pub(in crate::http) fn router() -> Router<App> {
     let routes =
         routes().into_iter().filter(|route| !["/healthz", "/readyz", "/metrics"].contains(&route.path));
     routes.fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
