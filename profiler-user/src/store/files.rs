@@ -131,7 +131,11 @@ pub fn set_aside(objects: &Objects, path: &Path, most: u64) -> Result<(), Object
         (!taken.iter().any(|listed| listed.path == path)).then_some(path)
     });
     let target = free.expect("one of as many names as there are numbers");
-    objects.rename(path, &target)?;
+    match objects.rename(path, &target) {
+        // It was moved before, and something failed after that.
+        Err(error) if error.is_not_found() => return Ok(()),
+        other => other?,
+    }
     let mut bytes = objects.size(&target)?;
     for listed in taken.iter().rev() {
         bytes += listed.bytes;

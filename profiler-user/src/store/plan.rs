@@ -12,8 +12,9 @@ use super::names::{Level, Partition, SegmentName, Table};
 use super::options::{Intervals, Limits};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
-/// Most files that one job reads: each takes about a megabyte while it does.
-const MOST_INPUTS: usize = 16;
+/// Most files that one job reads: each takes one or two megabytes while it does. The logs of an hour are fewer, unless they
+/// are so large that they are sealed early.
+const MOST_INPUTS: usize = 8;
 /// Most bytes that one job reads: they are in memory, and so is what is made of them.
 const MOST_BYTES: u64 = 8 << 20;
 
@@ -206,7 +207,7 @@ mod tests {
         let many: Vec<_> = (1..=13).map(|number| segment(Level::Sealed, number, number)).collect();
         assert_eq!(
             merged(plan(&many, 2, false)),
-            Some((Level::Compacted, 1, 13, 13)),
+            Some((Level::Compacted, 1, 8, 8)),
             "however often we start"
         );
     }
