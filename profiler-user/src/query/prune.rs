@@ -239,6 +239,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn labels_stay_with_their_weight() {
+        let mut labelled = some();
+        labelled.labels.sets = ["left", "right"].map(|value| vec![("side".into(), value.into())]).to_vec();
+        labelled.labels.of = vec![0, 0, 1, 1, 1];
+        let sums = |profile: &Profile| {
+            let mut sums = [0, 0];
+            for (index, (_, weight)) in profile.samples.iter().enumerate() {
+                sums[usize::from(&*profile.labels.of_sample(index)[0].1 == "right")] += weight.samples;
+            }
+            sums
+        };
+        let pruned = prune(labelled.clone(), 1, None);
+        assert_eq!((lines(&pruned).len(), sums(&pruned)), (2, [12, 4]));
+        assert_eq!(sums(&prune(labelled.clone(), 100, Some(1))), [12, 4]);
+        let focused = super::super::focus(labelled, "e");
+        assert_eq!((lines(&focused), sums(&focused)), (vec!["a:0;e:0;f:0 2".to_owned()], [0, 2]));
+    }
+
     proptest! {
         #[test]
         fn weights_stay_and_nodes_are_bounded(

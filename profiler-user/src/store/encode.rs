@@ -10,6 +10,7 @@
 //! as the table `stacks` has them. `module` follows from them and is left out. It must not know files.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -17,6 +18,7 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::build::{SamplesBuilder, StacksBuilder, date_of};
+use super::modules;
 use super::rows::{FrameRow, SampleRow, SeriesKey, StackHash, StackRow};
 use crate::aggregate::Window;
 use crate::model::labels::NAMES;
@@ -44,15 +46,15 @@ pub struct Encoded {
 pub fn encode(window: &Window, node: &str, wanted: impl Fn(i32, &StackHash) -> bool) -> Encoded {
     let time = milliseconds(window.start);
     let date = date_of(time);
-    let mut frames: FxHashMap<FrameId, FrameRow> = FxHashMap::default();
+    let mut frames = Frames::new(window);
     let mut known: FxHashMap<StackId, StackHash> = FxHashMap::default();
     let mut stacks: HashMap<StackHash, StackRow> = HashMap::new();
     for row in &window.rows {
         known.entry(row.stack).or_insert_with(|| {
-            let stack = stack_row(window, row.stack, &mut frames);
-            let hash = stack.stack;
+            let hash = frames.hash(row.stack);
+            // Most are known, so their rows are not even made.
             if wanted(date, &hash) {
-                stacks.insert(hash, stack);
+                stacks.insert(hash, StackRow { stack: hash, frames: frames.rows() });
             }
             hash
         });
@@ -122,100 +124,99 @@ fn series_key(series: &Series) -> SeriesKey {
     }
 }
 
-fn stack_row(window: &Window, stack: StackId, frames: &mut FxHashMap<FrameId, FrameRow>) -> StackRow {
-    let mut root_first = Vec::new();
-    let mut next = Some(stack);
-    while let Some(id) = next {
-        let (parent, frame) = window.stacks.node(id);
-        let row = frames.entry(frame).or_insert_with(|| frame_row(window.stacks.frame(frame)));
-        root_first.push(row.clone());
-        next = parent;
+/// The frames of a window, each encoded once.
+struct Frames<'a> {
+    window: &'a Window,
+    /// What is hashed of each frame, one after the other.
+    bytes: Vec<u8>,
+    /// Where in `bytes` it is.
+    places: FxHashMap<FrameId, Range<usize>>,
+    rows: FxHashMap<FrameId, FrameRow>,
+    /// The frames of the stack that was hashed last, root first.
+    stack: Vec<FrameId>,
+    /// What was hashed of it.
+    hashed: Vec<u8>,
+}
+
+impl<'a> Frames<'a> {
+    fn new(window: &'a Window) -> Frames<'a> {
+        let (places, rows) = (FxHashMap::default(), FxHashMap::default());
+        Frames { window, bytes: Vec::new(), places, rows, stack: Vec::new(), hashed: Vec::new() }
     }
-    root_first.reverse();
-    StackRow { stack: hash(&root_first), frames: root_first }
+
+    /// The id of a stack.
+    fn hash(&mut self, stack: StackId) -> StackHash {
+        self.stack.clear();
+        let mut next = Some(stack);
+        while let Some(id) = next {
+            let (parent, frame) = self.window.stacks.node(id);
+            self.stack.push(frame);
+            next = parent;
+        }
+        self.stack.reverse();
+        self.hashed.clear();
+        self.hashed.extend((self.stack.len() as u32).to_le_bytes());
+        for &id in &self.stack {
+            let bytes = &mut self.bytes;
+            let place = self.places.entry(id).or_insert_with(|| {
+                let start = bytes.len();
+                encode_frame(self.window.stacks.frame(id), bytes);
+                start..bytes.len()
+            });
+            self.hashed.extend_from_slice(&bytes[place.clone()]);
+        }
+        let whole: [u8; 32] = Sha256::digest(&self.hashed).into();
+        std::array::from_fn(|at| whole[at])
+    }
+
+    /// The frames of the stack that was hashed last.
+    fn rows(&mut self) -> Vec<FrameRow> {
+        let row = |&id: &FrameId| {
+            let row = self.rows.entry(id).or_insert_with(|| frame_row(self.window.stacks.frame(id)));
+            row.clone()
+        };
+        self.stack.iter().map(row).collect()
+    }
+}
+
+/// What is hashed of a frame.
+fn encode_frame(frame: &Frame, bytes: &mut Vec<u8>) {
+    let (kind, function) = kind_and_function(frame);
+    for text in [kind, function, &frame.file] {
+        bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes.extend(line(frame.line).to_le_bytes());
+    bytes.extend(line(frame.first_line).to_le_bytes());
 }
 
 fn frame_row(frame: &Frame) -> FrameRow {
-    let (kind, function) = match frame.kind {
-        FrameKind::Python => ("python", frame.function.clone()),
-        FrameKind::Kernel => ("kernel", frame.function.clone()),
-        FrameKind::Unknown(reason) => ("unknown", reason.label().into()),
-        FrameKind::Truncated => ("truncated", frame.function.clone()),
-        // The aggregate has none of these: they are what a query puts below a stack.
-        FrameKind::Process => ("process", frame.function.clone()),
-        FrameKind::Thread => ("thread", frame.function.clone()),
-        FrameKind::Interpreter => ("interpreter", frame.function.clone()),
-    };
-    let number = |line: u32| i32::try_from(line).unwrap_or(i32::MAX);
+    let (kind, function) = kind_and_function(frame);
     FrameRow {
-        function,
+        function: function.into(),
         file: frame.file.clone(),
-        line: number(frame.line),
-        first_line: number(frame.first_line),
+        line: line(frame.line),
+        first_line: line(frame.first_line),
         kind: kind.into(),
-        module: module(frame.kind, &frame.file).into(),
+        module: modules::module(frame.kind, &frame.file).into(),
     }
 }
 
-/// The id of a stack by its frames, root first.
-pub fn hash(frames: &[FrameRow]) -> StackHash {
-    let mut hasher = Sha256::new();
-    let number = |hasher: &mut Sha256, value: u32| hasher.update(value.to_le_bytes());
-    number(&mut hasher, frames.len() as u32);
-    for frame in frames {
-        for text in [&frame.kind, &frame.function, &frame.file] {
-            number(&mut hasher, text.len() as u32);
-            hasher.update(text.as_bytes());
-        }
-        number(&mut hasher, frame.line as u32);
-        number(&mut hasher, frame.first_line as u32);
-    }
-    let whole: [u8; 32] = hasher.finalize().into();
-    std::array::from_fn(|at| whole[at])
-}
-
-/// The Python module that a file is, as far as its path tells: `kernel` for kernel frames. Below `site-packages`,
-/// `dist-packages` or `lib/python3.11` the dotted name, without `__init__`; of any other file the name without its
-/// ending, as where its package begins is not in the path. Empty for what has no file, and for `<string>` and the like.
-pub fn module(kind: FrameKind, file: &str) -> String {
-    match kind {
-        FrameKind::Kernel => return "kernel".to_owned(),
-        FrameKind::Python => {}
-        _ => return String::new(),
-    }
-    // `<frozen importlib._bootstrap>` says which module it is.
-    if let Some(frozen) = file.strip_prefix("<frozen ").and_then(|rest| rest.strip_suffix('>')) {
-        return frozen.to_owned();
-    }
-    if file.starts_with('<') {
-        return String::new();
-    }
-    let parts: Vec<&str> = file.split('/').filter(|part| !part.is_empty()).collect();
-    let below = (1..parts.len()).rev().find(|&at| is_library(&parts[..at])).unwrap_or(parts.len().max(1) - 1);
-    let mut names: Vec<&str> = parts.get(below..).unwrap_or_default().to_vec();
-    if let Some(last) = names.last_mut() {
-        *last = last.split_once('.').map_or(*last, |(stem, _)| stem);
-    }
-    if names.len() > 1 && names.last() == Some(&"__init__") {
-        names.pop();
-    }
-    names.join(".")
-}
-
-/// Whether a folder holds packages: its path ends in one of the names that do.
-fn is_library(folder: &[&str]) -> bool {
-    match folder {
-        [.., "site-packages" | "dist-packages"] => true,
-        // `lib-dynload` is of the same library.
-        [.., "lib" | "lib64", version, "lib-dynload"] | [.., "lib" | "lib64", version] => is_python(version),
-        _ => false,
+fn kind_and_function(frame: &Frame) -> (&'static str, &str) {
+    match frame.kind {
+        FrameKind::Python => ("python", &frame.function),
+        FrameKind::Kernel => ("kernel", &frame.function),
+        FrameKind::Unknown(reason) => ("unknown", reason.label()),
+        FrameKind::Truncated => ("truncated", &frame.function),
+        // The aggregate has none of these: they are what a query puts below a stack.
+        FrameKind::Process => ("process", &frame.function),
+        FrameKind::Thread => ("thread", &frame.function),
+        FrameKind::Interpreter => ("interpreter", &frame.function),
     }
 }
 
-/// `python3.11`, `python3.13t`, `python2.7`, `python3`.
-fn is_python(folder: &str) -> bool {
-    let version = folder.strip_prefix("python").or_else(|| folder.strip_prefix("pypy"));
-    version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
+fn line(line: u32) -> i32 {
+    i32::try_from(line).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]
@@ -298,12 +299,18 @@ mod tests {
         assert_eq!(some.samples, all.samples);
     }
 
+    fn hash(frames: &[Frame]) -> StackHash {
+        let mut window = Window::default();
+        let stack = window.stacks.intern(frames.iter().cloned()).expect("frames");
+        Frames::new(&window).hash(stack)
+    }
+
     /// The worked example of docs/store.md: changing it changes every id.
     #[test]
     fn the_hash_is_the_documented_one() {
-        let rows = [frame_row(&frame("main", 7)), frame_row(&Frame::unknown(Reason::NotPython))];
-        assert_eq!(hex::encode(hash(&rows)), "fd45f9c9b0bf31cf475b311fcb1be61b");
-        assert!(CONTRACT.contains(&format!("its id is `{}`", hex::encode(hash(&rows)))));
+        let hash = hex::encode(hash(&[frame("main", 7), Frame::unknown(Reason::NotPython)]));
+        assert_eq!(hash, "fd45f9c9b0bf31cf475b311fcb1be61b");
+        assert!(CONTRACT.contains(&format!("its id is `{hash}`")));
     }
 
     #[test]
@@ -321,32 +328,9 @@ mod tests {
     fn texts_do_not_run_into_one_another() {
         let of = |function: &str, file: &str| {
             let frame = Frame { file: file.into(), ..frame(function, 1) };
-            hash(&[frame_row(&frame)])
+            hash(&[frame])
         };
         assert_ne!(of("ab", "c"), of("a", "bc"));
-        assert_ne!(hash(&[]), hash(&[frame_row(&frame("", 0))]));
-    }
-
-    #[test]
-    fn modules_follow_from_paths() {
-        for (file, expected) in [
-            ("/usr/lib/python3.11/json/decoder.py", "json.decoder"),
-            ("/usr/lib/python3.11/json/__init__.py", "json"),
-            ("/usr/lib/python3.11/site-packages/django/db/models/query.py", "django.db.models.query"),
-            ("/usr/lib/python3/dist-packages/apt/cache.py", "apt.cache"),
-            ("/usr/lib/python3.11/lib-dynload/_json.so", "_json"),
-            ("/srv/app/handlers/orders.py", "orders"),
-            ("/srv/app/handlers/__init__.py", "__init__"),
-            ("main.py", "main"),
-            ("<frozen importlib._bootstrap>", "importlib._bootstrap"),
-            ("<string>", ""),
-            ("", ""),
-            ("/", ""),
-            ("/usr/lib/python3.11/site-packages", "site-packages"),
-        ] {
-            assert_eq!(module(FrameKind::Python, file), expected, "{file}");
-        }
-        assert_eq!(module(FrameKind::Kernel, ""), "kernel");
-        assert_eq!(module(FrameKind::Unknown(Reason::Idle), "/usr/lib/python3.11/json.py"), "");
+        assert_ne!(hash(&[frame("", 0)]), hash(&[frame("", 0), frame("", 0)]));
     }
 }

@@ -119,6 +119,7 @@ impl Worker {
         work.count += 1;
         work.time += begun.elapsed();
         drop(state);
+        super::worker::give_memory_back();
         self.garbage.extend(inputs.iter().cloned());
         Ok(())
     }

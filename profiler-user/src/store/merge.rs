@@ -16,8 +16,9 @@ use super::names::{Partition, Table};
 use super::rows::{SampleRow, StackRow};
 use super::segment::{Footer, SegmentError, SegmentWriter};
 
-/// Rows of a source in memory that are decoded at a time.
-const SLICE: usize = 1024;
+/// Rows of a source in memory that are decoded at a time: of `samples`, and of `stacks`, each of which has some dozens of
+/// frames.
+const SLICES: [usize; 2] = [1024, 64];
 /// Rows that are written at a time.
 const BATCH: usize = 4096;
 /// Most rows of one stack, thread and moment that are held to be summed: one for each window that was rolled up, if labels do
@@ -43,10 +44,11 @@ impl From<SegmentError> for MergeError {
     }
 }
 
-/// Slices of a batch that is in memory.
-pub fn slices(batch: &RecordBatch) -> Batches<'_> {
-    let starts = (0..batch.num_rows()).step_by(SLICE);
-    Box::new(starts.map(|start| Ok(batch.slice(start, SLICE.min(batch.num_rows() - start)))))
+/// Slices of a batch of this table that is in memory.
+pub fn slices(table: Table, batch: &RecordBatch) -> Batches<'_> {
+    let length = SLICES[table as usize];
+    let starts = (0..batch.num_rows()).step_by(length);
+    Box::new(starts.map(move |start| Ok(batch.slice(start, length.min(batch.num_rows() - start)))))
 }
 
 /// Merges sources of `samples` into a file of a node. `step`: into windows of this many milliseconds. `None`: no source had
@@ -250,7 +252,7 @@ mod tests {
     }
 
     fn merged(batches: &[RecordBatch], step: Option<i32>) -> Vec<SampleRow> {
-        let sources = batches.iter().map(slices).collect();
+        let sources = batches.iter().map(|batch| slices(Table::Samples, batch)).collect();
         let (content, footer) = samples(&partition(), sources, step).unwrap().unwrap();
         let looked = look(Table::Samples, &content, content.len() as u64).unwrap();
         let Looked::Footer(found) = looked else { panic!("{looked:?}") };
@@ -305,7 +307,11 @@ mod tests {
     #[test]
     fn nothing_gives_no_file() {
         assert!(samples(&partition(), vec![], None).unwrap().is_none());
-        assert!(stacks(&partition(), vec![slices(&StacksBuilder::new("n", 0).finish())]).unwrap().is_none());
+        assert!(
+            stacks(&partition(), vec![slices(Table::Stacks, &StacksBuilder::new("n", 0).finish())])
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]
@@ -326,7 +332,10 @@ mod tests {
             builder.finish()
         };
         let (left, right) = (batch(&[[1; 16], [3; 16]]), batch(&[[1; 16], [2; 16]]));
-        let (content, footer) = stacks(&partition(), vec![slices(&left), slices(&right)]).unwrap().unwrap();
+        let (content, footer) =
+            stacks(&partition(), vec![slices(Table::Stacks, &left), slices(Table::Stacks, &right)])
+                .unwrap()
+                .unwrap();
         assert_eq!((footer.rows, footer.times), (3, None));
         let mut interner = Interner::default();
         let reader = read(Table::Stacks, content.clone()).unwrap();
@@ -344,7 +353,7 @@ mod tests {
     fn a_failure_names_its_source() {
         let good = batch(&[row("a", 0, 1, 5)]);
         let bad: Batches<'_> = Box::new(std::iter::once(Err(SegmentError::Version("7".into()))));
-        let failed = samples(&partition(), vec![slices(&good), bad], None).unwrap_err();
+        let failed = samples(&partition(), vec![slices(Table::Samples, &good), bad], None).unwrap_err();
         assert_eq!(failed.input, Some(1));
     }
 }

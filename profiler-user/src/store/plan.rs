@@ -12,8 +12,8 @@ use super::names::{Level, Partition, SegmentName, Table};
 use super::options::{Intervals, Limits};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
-/// Most files that one job reads.
-const MOST_INPUTS: usize = 64;
+/// Most files that one job reads: each takes about a megabyte while it does.
+const MOST_INPUTS: usize = 16;
 /// Most bytes that one job reads: they are in memory, and so is what is made of them.
 const MOST_BYTES: u64 = 8 << 20;
 

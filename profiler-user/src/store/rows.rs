@@ -100,7 +100,7 @@ pub struct FrameRow {
     pub first_line: i32,
     /// `python`, `kernel`, `unknown` or `truncated`.
     pub kind: Arc<str>,
-    /// See [`encode::module`](super::encode::module).
+    /// See [`modules`](super::modules).
     pub module: Arc<str>,
 }
 

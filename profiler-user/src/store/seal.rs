@@ -61,6 +61,7 @@ impl Worker {
         state.status.seals.count += 1;
         state.status.seals.time += begun.elapsed();
         drop(state);
+        super::worker::give_memory_back();
         self.maintain = Instant::now();
         Ok(())
     }
@@ -75,12 +76,13 @@ impl Worker {
         let failed = |error: merge::MergeError| Failed(format!("sealing log {number} failed: {error}"));
         let content = match table {
             Table::Samples => {
-                let sources = windows.iter().map(|window| merge::slices(&window.samples)).collect();
+                let sources = windows.iter().map(|window| merge::slices(table, &window.samples)).collect();
                 merge::samples(partition, sources, None).map_err(failed)?
             }
             Table::Stacks => {
                 let stacks = windows.iter().filter_map(|window| window.stacks.as_ref());
-                merge::stacks(partition, stacks.map(merge::slices).collect()).map_err(failed)?
+                merge::stacks(partition, stacks.map(|stacks| merge::slices(table, stacks)).collect())
+                    .map_err(failed)?
             }
         };
         let Some(content) = content else { return Ok(None) };

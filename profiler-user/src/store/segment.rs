@@ -1,7 +1,8 @@
 //! A Parquet file of the store: how it is written, and what its footer says.
 //!
-//! Both tables are compressed with zstd and have their texts in dictionaries. Row groups are small, as rows are sorted by
-//! service and process: whoever asks for one skips the groups of the others. It must not know where files lie.
+//! Both tables are compressed with zstd and have their texts in dictionaries. A file has several row groups, as rows are
+//! sorted by service and process: whoever asks for one skips the groups of the others. Each has dictionaries of its own,
+//! which small ones would be full of. It must not know where files lie.
 
 use std::sync::Arc;
 
@@ -25,8 +26,10 @@ use super::schema::{SAMPLES, SERIES_TEXTS, STACKS, VERSION, VERSION_KEY};
 const SAMPLES_GROUP: usize = 128 << 10;
 /// Rows of a row group of `stacks`, each with some dozens of frames.
 const STACKS_GROUP: usize = 4 << 10;
-/// Rows that are read at a time.
-const BATCH: usize = 2048;
+/// Rows that are read at a time: of `samples`, and of `stacks`.
+const BATCHES: [usize; 2] = [2048, 64];
+/// Ids that are read at a time.
+const IDS: usize = 4096;
 /// Bytes at a file's end that its footer is first looked for in.
 pub const FOOTER_GUESS: u64 = 32 << 10;
 /// Most bytes that a footer may have: a file of the size that merges stop at has far fewer.
@@ -242,7 +245,7 @@ pub fn read(table: Table, content: Bytes) -> Result<ParquetRecordBatchReader, Se
     let metadata = ArrowReaderMetadata::load(&content, ArrowReaderOptions::new())?;
     check(table, &metadata)?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(content, metadata);
-    Ok(builder.with_batch_size(BATCH).build()?)
+    Ok(builder.with_batch_size(BATCHES[table as usize]).build()?)
 }
 
 /// Opens a file of which only the ids of stacks are read.
@@ -254,5 +257,5 @@ pub fn read_stack_ids(content: Bytes) -> Result<ParquetRecordBatchReader, Segmen
     check(Table::Stacks, &metadata)?;
     let only = ProjectionMask::columns(metadata.parquet_schema(), ["stack_id"]);
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(content, metadata);
-    Ok(builder.with_batch_size(BATCH).with_projection(only).build()?)
+    Ok(builder.with_batch_size(IDS).with_projection(only).build()?)
 }

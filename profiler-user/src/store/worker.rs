@@ -180,6 +180,16 @@ impl Worker {
     }
 }
 
+/// What putting files together took for a moment is the system's again. Left to itself, glibc keeps it for the next time,
+/// which is minutes or hours away; other libraries have their own ways.
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it may be called by any thread at any time, and touches no memory that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 impl Drop for Worker {
     /// Also when it panicked: what is submitted from now on is counted as dropped, and the status says why.
     fn drop(&mut self) {

@@ -204,6 +204,8 @@ struct Memory {
     folded_samples: u64,
     /// Samples whose seconds went before their time to make room.
     dropped_samples: u64,
+    /// Samples whose milliseconds, which heat maps are made of, went before their time to make room.
+    dropped_milliseconds: u64,
 }
 
 /// What is stored.
@@ -260,6 +262,7 @@ pub(super) async fn status(
             series: sizes.series,
             folded_samples: overflow.folded_samples,
             dropped_samples: overflow.samples_dropped,
+            dropped_milliseconds: overflow.ticks_dropped,
         }
     };
     let status = ServiceStatus {

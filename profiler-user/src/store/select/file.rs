@@ -91,17 +91,21 @@ impl<'a> File<'a> {
         column.statistics().filter(|statistics| statistics.null_count_opt() == Some(0))
     }
 
-    /// Calls `each` for each batch of a row group's columns, of those that it has; of all rows, or a selection.
+    /// Calls `each` for each batch of a row group, of all rows or a selection. `wanted` columns are named by the first and
+    /// the last part of their path.
     pub(super) fn batches(
         &self,
         row_group: usize,
-        columns: &[&str],
+        wanted: impl Fn(&str, &str) -> bool,
         rows: Option<RowSelection>,
         mut each: impl FnMut(&RecordBatch) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
-        let fields = self.footer.schema().fields().iter().enumerate();
-        let roots = fields.filter(|(_, field)| columns.contains(&&**field.name())).map(|(root, _)| root);
-        let mask = ProjectionMask::roots(self.footer.parquet_schema(), roots);
+        let schema = self.footer.parquet_schema();
+        let leaves = schema.columns().iter().enumerate().filter(|(_, column)| {
+            let path = column.path().parts();
+            path.first().zip(path.last()).is_some_and(|(first, last)| wanted(first, last))
+        });
+        let mask = ProjectionMask::leaves(schema, leaves.map(|(leaf, _)| leaf));
         let mut decoder = caught(|| {
             let builder = ParquetPushDecoderBuilder::new_with_metadata(self.footer.clone())
                 .with_row_groups(vec![row_group])

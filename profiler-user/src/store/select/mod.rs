@@ -213,7 +213,7 @@ fn scan_part(scan: &mut Scan<'_>, part: &Part<'_>) -> Result<(), Trouble> {
         Part::Batches(batches) => batches.iter().try_for_each(|batch| scan.add(batch)),
         Part::RowGroup(file, row_group, inside) => {
             let columns = scan.columns(*inside);
-            file.batches(*row_group, &columns, None, |batch| scan.add(batch))
+            file.batches(*row_group, |column, _| columns.contains(&column), None, |batch| scan.add(batch))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! It must not know how the sums came to be.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow_array::{Array, BinaryArray, RecordBatch};
 use parquet::arrow::arrow_reader::RowSelection;
@@ -11,9 +12,9 @@ use rustc_hash::FxBuildHasher;
 use super::frames::Reader;
 use super::scan::Scan;
 use super::sums::{MAX_ROWS, StoredStack};
-use super::{Content, File, ReadError, Source, Sources, Trouble, columns};
+use super::{Content, File, ReadError, Source, Sources, Trouble, columns, work};
 use crate::model::select::{Select, SelectError, Selected, SelectedRow};
-use crate::model::{Frame, Reason, StackId, Stacks, Weight};
+use crate::model::{Frame, FrameId, Reason, StackId, Stacks, Weight};
 use crate::store::objects::Objects;
 use crate::store::schema::STACKS;
 
@@ -81,6 +82,29 @@ struct Found {
     ids: Vec<StackId>,
 }
 
+/// Where some of the stacks are that are wanted.
+struct Part<'a> {
+    source: &'a Source,
+    rows: Rows<'a>,
+    /// Rows, from the first, and the numbers of their stacks in the sums.
+    wanted: Vec<(usize, u32)>,
+}
+
+enum Rows<'a> {
+    Batch(&'a RecordBatch),
+    /// A row group, and how many rows it has.
+    Group(Arc<File<'a>>, usize, usize),
+}
+
+/// The frames of a part.
+struct Read {
+    /// Which part.
+    part: usize,
+    stacks: Stacks,
+    /// Numbers in the sums.
+    ids: Vec<(u32, Option<StackId>)>,
+}
+
 /// Finds the frames of stacks, in the first source that has them.
 fn resolve(
     objects: &Objects,
@@ -89,7 +113,7 @@ fn resolve(
     mut missing: Missing,
 ) -> Result<Found, ReadError> {
     let mut ids = vec![None; missing.len()];
-    let mut reader = Reader::default();
+    let mut parts = Vec::new();
     for source in sources {
         if missing.is_empty() {
             break;
@@ -97,17 +121,26 @@ fn resolve(
         if select.cancelled.is_cancelled() {
             return Err(SelectError::Cancelled.into());
         }
-        let read = match &source.content {
-            Content::Batches(batches) => batches.iter().try_for_each(|batch| {
-                let wanted = wanted(batch, &mut missing)?;
-                take(&mut reader, batch, &wanted, &mut ids)
-            }),
-            Content::Object { path, size } => File::open(objects, (path, *size), &STACKS)
-                .and_then(|file| read_file(&file, &mut reader, &mut missing, &mut ids)),
-        };
-        read.map_err(|trouble| source.named(trouble))?;
+        locate(objects, source, &mut missing, &mut parts).map_err(|trouble| source.named(trouble))?;
     }
-    let mut stacks = reader.stacks;
+    let numbered: Vec<_> = parts.iter().enumerate().collect();
+    let read = work::share(&numbered, Vec::new, |done, (number, part)| {
+        if select.cancelled.is_cancelled() {
+            return Err(SelectError::Cancelled.into());
+        }
+        done.push(read(*number, part).map_err(|trouble| part.source.named(trouble))?);
+        Ok::<(), ReadError>(())
+    })?;
+    let mut read: Vec<Read> = read.into_iter().flatten().collect();
+    // Which thread did what is left to chance; ids are not.
+    read.sort_unstable_by_key(|read| read.part);
+    let mut stacks = Stacks::default();
+    for read in read {
+        let moved = merge(&mut stacks, read.stacks);
+        for (number, id) in read.ids {
+            ids[number as usize] = id.map(|id| moved.as_ref().map_or(id, |moved| moved[id.index()]));
+        }
+    }
     let unknown = |stacks: &mut Stacks| {
         let frame = stacks.intern_frame(Frame::unknown(Reason::StackUnknown));
         stacks.push(None, frame)
@@ -116,53 +149,96 @@ fn resolve(
     Ok(Found { stacks, ids })
 }
 
-/// Reads ids, then the frames of those rows that are wanted.
-fn read_file(
-    file: &File<'_>,
-    reader: &mut Reader,
+/// Takes over stacks: their new ids by the old ones; `None`: they are the same.
+fn merge(into: &mut Stacks, other: Stacks) -> Option<Vec<StackId>> {
+    if into.node_count() == 0 {
+        *into = other;
+        return None;
+    }
+    let frames: Vec<FrameId> = other.frames().map(|frame| into.intern_frame(frame.clone())).collect();
+    let mut moved: Vec<StackId> = Vec::with_capacity(other.node_count());
+    for (_, parent, frame) in other.nodes() {
+        let parent = parent.map(|parent| moved[parent.index()]);
+        moved.push(into.push(parent, frames[frame.index()]));
+    }
+    Some(moved)
+}
+
+/// Notes where missing stacks are in a source; they are missing no more.
+fn locate<'a>(
+    objects: &'a Objects,
+    source: &'a Source,
     missing: &mut Missing,
-    ids: &mut [Option<StackId>],
+    parts: &mut Vec<Part<'a>>,
 ) -> Result<(), Trouble> {
-    for row_group in 0..file.row_groups() {
-        let mut rows = Vec::new();
-        let mut before = 0;
-        file.batches(row_group, &["stack_id"], None, |batch| {
-            let wanted = wanted(batch, missing)?;
-            rows.extend(wanted.into_iter().map(|(row, number)| (before + row, number)));
-            before += batch.num_rows();
-            Ok(())
-        })?;
-        if rows.is_empty() {
-            continue;
+    let mut add = |rows, wanted: Vec<_>| {
+        if !wanted.is_empty() {
+            parts.push(Part { source, rows, wanted });
         }
-        let ranges = rows.iter().map(|(row, _)| *row..*row + 1);
-        let selection = RowSelection::from_consecutive_ranges(ranges, before);
-        let mut numbers = rows.iter().map(|(_, number)| *number);
-        file.batches(row_group, &["frames"], Some(selection), |batch| {
-            let wanted: Vec<_> = (0..batch.num_rows()).zip(numbers.by_ref()).collect();
-            take(reader, batch, &wanted, ids)
-        })?;
+    };
+    match &source.content {
+        Content::Batches(batches) => {
+            for batch in batches {
+                let mut wanted = Vec::new();
+                take(batch, 0, missing, &mut wanted)?;
+                add(Rows::Batch(batch), wanted);
+            }
+        }
+        Content::Object { path, size } => {
+            let file = Arc::new(File::open(objects, (path, *size), &STACKS)?);
+            for row_group in 0..file.row_groups() {
+                let (mut rows, mut wanted) = (0, Vec::new());
+                file.batches(
+                    row_group,
+                    |column, _| column == "stack_id",
+                    None,
+                    |batch| {
+                        take(batch, rows, missing, &mut wanted)?;
+                        rows += batch.num_rows();
+                        Ok(())
+                    },
+                )?;
+                add(Rows::Group(file.clone(), row_group, rows), wanted);
+            }
+        }
     }
     Ok(())
 }
 
-/// The rows of stacks that are missing, which are no more, with their numbers.
-fn wanted(batch: &RecordBatch, missing: &mut Missing) -> Result<Vec<(usize, u32)>, Trouble> {
+/// Takes the stacks of a batch from what is missing, with their rows, of which the first has a number.
+fn take(
+    batch: &RecordBatch,
+    first: usize,
+    missing: &mut Missing,
+    wanted: &mut Vec<(usize, u32)>,
+) -> Result<(), Trouble> {
     let ids: &BinaryArray = columns::required(batch, "stack_id")?;
-    let wanted = |row| {
+    let found = |row| {
         let id = ids.is_valid(row).then(|| ids.value(row))?;
-        Some((row, missing.remove(<&StoredStack>::try_from(id).ok()?)?))
+        Some((first + row, missing.remove(<&StoredStack>::try_from(id).ok()?)?))
     };
-    Ok((0..batch.num_rows()).filter_map(wanted).collect())
+    wanted.extend((0..batch.num_rows()).filter_map(found));
+    Ok(())
 }
 
-/// Reads the frames of rows.
-fn take(
-    reader: &mut Reader,
-    batch: &RecordBatch,
-    wanted: &[(usize, u32)],
-    ids: &mut [Option<StackId>],
-) -> Result<(), Trouble> {
-    reader.read(batch, wanted, |number, stack| ids[number as usize] = stack)?;
-    Ok(())
+/// Reads the frames of a part.
+fn read(number: usize, part: &Part<'_>) -> Result<Read, Trouble> {
+    let mut reader = Reader::default();
+    let mut ids = Vec::with_capacity(part.wanted.len());
+    match &part.rows {
+        Rows::Batch(batch) => reader.read(batch, &part.wanted, |number, stack| ids.push((number, stack)))?,
+        Rows::Group(file, row_group, rows) => {
+            let ranges = part.wanted.iter().map(|(row, _)| *row..*row + 1);
+            let selection = RowSelection::from_consecutive_ranges(ranges, *rows);
+            let mut numbers = part.wanted.iter().map(|(_, number)| *number);
+            // What a module is called follows from its file.
+            let frames = |column: &str, field: &str| column == "frames" && field != "module";
+            file.batches(*row_group, frames, Some(selection), |batch| {
+                let wanted: Vec<_> = (0..batch.num_rows()).zip(numbers.by_ref()).collect();
+                reader.read(batch, &wanted, |number, stack| ids.push((number, stack)))?;
+                Ok(())
+            })?;
+        }
+    }
+    Ok(Read { part: number, stacks: reader.stacks, ids })
 }
