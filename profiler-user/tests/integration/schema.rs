@@ -13,7 +13,7 @@ use crate::service::Service;
 /// The Python that schemathesis is pinned for.
 const PYTHON: &str = "3.12";
 /// Requests that are made up for each operation, besides the systematic ones.
-const EXAMPLES: &str = "120";
+const EXAMPLES: &str = "80";
 /// Where all of them start from: the same requests each time.
 const SEED: &str = "20240607";
 /// Longest that it may take, on a machine that is busy with other tests.
@@ -59,7 +59,7 @@ fn the_api_is_what_it_says_it_is() {
     let finished = Running::start(&mut schemathesis).finish_within(PATIENCE);
     assert_eq!(finished.code, 0, "{}\n{}", finished.stdout, finished.stderr);
     println!("{}", finished.stdout);
-    assert!(generated(&finished.stdout) >= 2000, "{}", finished.stdout);
+    assert!(generated(&finished.stdout) >= 1500, "{}", finished.stdout);
     let metrics = ask(service.metrics_address(), "GET", "/metrics", "localhost").body;
     assert!(metrics.contains("\nfiretower_http_panics_total 0\n"), "{metrics}");
     let told = |line: &&str| line.starts_with("firetower_http_requests_total{");

@@ -57,6 +57,18 @@ impl Content {
         Content { media_type, schema: Ref::from_schema_name(T::name()).into(), named }
     }
 
+    /// A profile as JSON: the API's own, or one of the formats of other programs, which are told apart by what they have.
+    fn profile() -> Content {
+        let own = Content::json::<ProfileTree>();
+        let other = |about: &str, has: &[&str]| serde_json::json!({"type": "object", "description": about, "required": has});
+        let schema = openapi::schema(serde_json::json!({"anyOf": [
+            own.schema,
+            other("The format of speedscope.", &["$schema", "profiles", "shared"]),
+            other("The format of the Firefox profiler.", &["meta", "threads"]),
+        ]}));
+        Content { schema, ..own }
+    }
+
     fn text(media_type: &'static str) -> Content {
         let media_type = media_type.split(';').next().unwrap_or(media_type);
         Content {
@@ -79,7 +91,7 @@ pub(super) fn routes() -> Vec<Route> {
         empty: false,
         handler,
     };
-    let mut of_formats = vec![Content::json::<ProfileTree>()];
+    let mut of_formats = vec![Content::profile()];
     of_formats.extend(formats::content_types().into_iter().filter(|kind| *kind != JSON).map(Content::text));
     vec![
         plain(
