@@ -24,7 +24,7 @@ pub struct StoreArgs {
     #[arg(long, value_name = "AGE", default_value = "14d", value_parser = units::age)]
     store_max_age: Duration,
     /// Delete the oldest history when all of it takes more: 500MB, 5GB, 2GiB
-    #[arg(long, value_name = "BYTES", default_value = "5GB", value_parser = units::bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "5GB", value_parser = store_bytes)]
     store_max_bytes: u64,
     /// Name of this machine in the history; its host name if not told
     #[arg(long, value_name = "NAME")]
@@ -82,6 +82,16 @@ impl StoreArgs {
             _ => failure(Exit::OutputFolder)
                 .hint("choose a directory that this user can write to with --store, or keep no history with --no-store"),
         }
+    }
+}
+
+/// The least that a store may take, bytes: below it, the log alone would leave no room for what is older.
+const LEAST_BYTES: u64 = 100_000_000;
+
+fn store_bytes(text: &str) -> Result<u64, String> {
+    match units::bytes(text)? {
+        bytes if bytes < LEAST_BYTES => Err("at least 100MB: the log alone takes some of it".to_owned()),
+        bytes => Ok(bytes),
     }
 }
 
