@@ -30,6 +30,8 @@ const PUBLISH: Duration = Duration::from_secs(1);
 /// How often processes are looked for that no event told of, because they use no CPU.
 const DISCOVER: Duration = Duration::from_secs(10);
 
+/// How often memory that is not needed any more goes back to the kernel: a single large picture may take as much as all else.
+const GIVE_BACK: Duration = Duration::from_secs(30);
 /// Seconds of a window that goes to the store: what a crash can cost.
 const WINDOW: u64 = 10;
 
@@ -143,6 +145,13 @@ async fn serve(
         move || profile(agent, &live, &stop)
     });
     announce(&listeners, &access, args);
+    tokio::spawn(async {
+        loop {
+            tokio::time::sleep(GIVE_BACK).await;
+            // Without an answer the runtime is ending, and this with it.
+            let _ = tokio::task::spawn_blocking(allocator::give_back).await;
+        }
+    });
 
     // Whichever comes first ends the service: a signal, or the profiler's own failure.
     let (ended, mut has_ended) = tokio::sync::watch::channel(false);
