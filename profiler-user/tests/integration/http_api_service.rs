@@ -73,6 +73,15 @@ fn every_view_of_a_range_has_the_same_samples() {
         let enough = live["total"]["samples"].as_u64() > Some(40) && live["duration_seconds"] == 2.0;
         enough.then_some((start, start + 2.0))
     });
+    let told = wait_for("its share of the CPU", || {
+        service.process(pid).filter(|told| told["cpu_share"].as_f64() > Some(0.1))
+    });
+    assert_eq!(told["parent_pid"].as_u64(), Some(u64::from(std::process::id())), "{told}");
+    assert_eq!(told["labels"]["service"], "views", "{told}");
+    // What it did last may still be on its way; its end comes after all of it.
+    drop(process);
+    wait_for("its end", || service.process(pid).is_none().then_some(()));
+
     let range = format!("from={from}&until={until}&query=views");
     let tree = json(&service, &format!("/api/v1/profile?{range}&least_share=0"));
     let samples = tree["total"]["samples"].as_u64().expect("a number");
@@ -125,10 +134,4 @@ fn every_view_of_a_range_has_the_same_samples() {
     assert_eq!(diff["left"]["total"]["samples"].as_u64(), Some(samples));
     let changes = diff["functions"].as_array().expect("an array").iter();
     assert!(changes.map(|function| function["change"].as_f64()).all(|change| change == Some(0.0)), "{diff}");
-
-    let told = wait_for("its share of the CPU", || {
-        service.process(pid).filter(|told| told["cpu_share"].as_f64() > Some(0.1))
-    });
-    assert_eq!(told["parent_pid"].as_u64(), Some(u64::from(std::process::id())), "{told}");
-    assert_eq!(told["labels"]["service"], "views", "{told}");
 }
