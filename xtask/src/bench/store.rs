@@ -30,8 +30,10 @@ const COLUMNS: &[(&str, &str)] = &[
     ("ingest_percent", "ingest % of a core"),
     ("hour_cold_ms", "1 h cold ms"),
     ("hour_warm_ms", "1 h warm ms"),
+    ("hour_cpu_ms", "1 h CPU ms"),
     ("all_cold_ms", "all cold ms"),
     ("all_warm_ms", "all warm ms"),
+    ("all_cpu_ms", "all CPU ms"),
 ];
 
 /// Runs it at each frequency.
@@ -109,8 +111,10 @@ fn show(table: &mut Table, numbers: &Numbers<'_>) -> Result<()> {
             Cell::Number(get(&of("cpu_percent"))?, 2),
             numbers.time(&of("hour_cold_ms")),
             numbers.time(&of("hour_warm_ms")),
+            numbers.time(&of("hour_cpu_ms")),
             numbers.time(&of("all_cold_ms")),
             numbers.time(&of("all_warm_ms")),
+            numbers.time(&of("all_cpu_ms")),
         ]);
     }
     for (key, name) in [("pprof", "pprof, gzip"), ("sqlite", "SQLite")] {
@@ -126,6 +130,8 @@ fn show(table: &mut Table, numbers: &Numbers<'_>) -> Result<()> {
             Cell::Number(100.0 * get(&of("cpu_s"))? / 3600.0, 2),
             numbers.time(&of("hour_cold_ms")),
             numbers.time(&of("hour_warm_ms")),
+            Cell::Unknown,
+            Cell::Unknown,
             Cell::Unknown,
             Cell::Unknown,
         ]);
