@@ -49,7 +49,9 @@ pub fn measure(bench: &Bench, hours: u32) -> Result<Table> {
             .with_context(|| format!("of what the example printed: {result}"))?;
     }
     table.notes.push(
-        "pprof and SQLite: of one hour; MB/day is 24 times that, stacks are in every row or file".to_owned(),
+        "pprof and SQLite: MB/day is 24 times their first hour, too much for SQLite, as most stacks are new in that hour; for a \
+         fair comparison of sizes and of ingest ask for --hours 1"
+            .to_owned(),
     );
     table.notes.push(
         "ingest of SQLite is measured in Python, whose share is small; SQLite's answer is text".to_owned(),
