@@ -123,14 +123,15 @@ impl Fed {
         self.store.status().stacks_written
     }
 
-    /// A flame graph by line, and the milliseconds that it took.
-    pub fn flame_graph(&self, since: u64, until: u64) -> Result<(f64, Selected)> {
+    /// A flame graph by line, and the milliseconds that it took: elapsed, and of CPU time.
+    pub fn flame_graph(&self, since: u64, until: u64) -> Result<(f64, f64, Selected)> {
         let question = Select { since, until, stacks: true, ..Select::default() };
-        let begin = Instant::now();
+        let (begin, cpu_begin) = (Instant::now(), cpu()?);
         let selected = self.store.snapshot(Vec::new()).select(&question)?;
         let took = begin.elapsed().as_secs_f64() * 1000.0;
+        let cpu_took = cpu()?.saturating_sub(cpu_begin).as_secs_f64() * 1000.0;
         ensure!(!selected.rows.is_empty(), "an answer without rows");
-        Ok((took, selected))
+        Ok((took, cpu_took, selected))
     }
 }
 
