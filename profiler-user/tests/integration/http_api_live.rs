@@ -146,12 +146,13 @@ fn who_takes_nothing_is_cut_off() {
         .write_all(b"GET /api/v1/live?interval=0.2&least_share=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .expect("sent");
     wait_for("the stream", || (streams("open") == 1).then_some(()));
-    // Names that are more than what lies between takes, some megabytes; sent as they come.
+    // Names that are more than what lies between takes, some megabytes; sent as they come. More of them for as long as it
+    // goes on, but less than memory holds.
     let mut round = 0;
     wait_for("the end of the stream", || {
         round += 1;
         let time = service.live.settings().clock.now() - 3_000_000_000;
-        for function in 0..if round < 100 { 8 } else { 0 } {
+        for function in 0..if round < 100 || round % 50 == 0 { 8 } else { 0 } {
             let name = format!("{round}_{function}_{}", "x".repeat(30_000));
             service.add_at(time, (4242, 4242), vec![python(&name, 1)], 1);
         }

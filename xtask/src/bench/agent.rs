@@ -10,16 +10,15 @@
 //! CPU time come from two answers of `/metrics`, which it brings up to date together once a second; what it says of
 //! itself is held against the CPU clock.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::firetower::{self, Summary, Targets};
 use super::process::{self, PATIENCE, Process, REST, WARM_UP};
+use super::service::{self, Service};
 use super::table::{Cell, Table};
 use super::{Bench, progress};
 
@@ -122,15 +121,7 @@ fn record(bench: &Bench) -> Result<Window> {
 }
 
 fn serve(bench: &Bench) -> Result<Window> {
-    let mut command = Command::new(bench.binary("firetower"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--frequency", &bench.frequency.to_string()]);
-    command.arg("--store").arg(bench.folder.join("firetower-store"));
-    let mut process = Process::start(command, &bench.folder, "firetower-serve")?;
-    let address = process.wait_for(PATIENCE, |line| {
-        let (_, address) = line.split_once("serving on http://")?;
-        Some(address.split_once('/')?.0.to_owned())
-    })?;
-    wait_until_ready(&address)?;
+    let Service { process, address } = Service::start(bench, bench.frequency)?;
     process.reading_at(process.started().elapsed() + WARM_UP)?;
     let (begin, begin_at) = (Metrics::get(&address)?, Instant::now());
     process.reading_at(process.started().elapsed() + Duration::from_secs_f64(bench.seconds))?;
@@ -153,16 +144,6 @@ fn serve(bench: &Bench) -> Result<Window> {
     })
 }
 
-/// Waits until `/readyz` says yes.
-fn wait_until_ready(address: &str) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while get(address, "/readyz").is_err() {
-        ensure!(Instant::now() < deadline, "firetower serve does not get ready");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
 /// What `serve` says of itself, all of it of one moment.
 #[derive(Debug, PartialEq)]
 struct Metrics {
@@ -173,41 +154,17 @@ struct Metrics {
 
 impl Metrics {
     fn get(address: &str) -> Result<Metrics> {
-        Metrics::read(&get(address, "/metrics")?)
+        Metrics::read(&service::get(address, "/metrics")?)
     }
 
     /// Reads the Prometheus text format.
     fn read(text: &str) -> Result<Metrics> {
-        let seconds = |name| Ok::<_, anyhow::Error>(Duration::from_secs_f64(sum(text, name)?));
+        let seconds = |name| Ok::<_, anyhow::Error>(Duration::from_secs_f64(service::sum(text, name)?));
         Ok(Metrics {
-            samples: sum(text, "firetower_samples_fired_total")?,
+            samples: service::sum(text, "firetower_samples_fired_total")?,
             agent: seconds("firetower_agent_cpu_seconds_total")?,
             kernel: seconds("firetower_ebpf_run_time_seconds_total")?,
         })
-    }
-}
-
-/// A metric's value, summed over its labels.
-fn sum(text: &str, name: &str) -> Result<f64> {
-    let value = |line: &str| {
-        let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '{']))?;
-        rest.rsplit_once(' ')?.1.parse::<f64>().ok()
-    };
-    let values: Vec<f64> = text.lines().filter_map(value).collect();
-    ensure!(!values.is_empty(), "/metrics has no {name}");
-    Ok(values.iter().sum())
-}
-
-/// The body of what `http://address/path` answers.
-fn get(address: &str, path: &str) -> Result<String> {
-    let mut stream = TcpStream::connect(address).with_context(|| format!("can't connect to {address}"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).with_context(|| format!("can't read {path}"))?;
-    match answer.split_once("\r\n\r\n") {
-        Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => Ok(body.to_owned()),
-        _ => bail!("{path} answers {}", answer.lines().next().unwrap_or("nothing")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what profiling costs, and how true it is.
 //!
-//! Five measurements, each beside something else that is measured in the same run, because only their ratio holds on
+//! Six measurements, each beside something else that is measured in the same run, because only their ratio holds on
 //! another machine:
 //!
 //! - `kernel`: nanoseconds that the eBPF sampler takes per sample, beside the eBPF program that does nothing;
@@ -8,7 +8,8 @@
 //! - `short`: the share of samples of processes of 50 ms that is attributed, forked beside executed;
 //! - `truth`: stacks that can't have been, and the target's slow-down, beside py-spy and Austin;
 //! - `store`: what a day of busy processes takes on the disk and a flame graph of it takes, beside gzipped pprof files and
-//!   SQLite. This one is of code, not of the running program: a day has to be made up.
+//!   SQLite. This one is of code, not of the running program: a day has to be made up;
+//! - `soak`: memory of the service with hundreds of processes, over as many seconds as are asked for.
 //!
 //! How each is taken is said in its module; `BENCHMARKS.md` beside `xtask/src` keeps results. Everything is measured
 //! from outside, on the release build of the program that users run. A number that could not be had is shown as
@@ -20,7 +21,9 @@ mod kernel;
 mod machine;
 mod peers;
 pub mod process;
+mod service;
 mod short;
+mod soak;
 mod stacks;
 mod store;
 pub mod table;
@@ -46,7 +49,7 @@ pub struct Args {
     #[arg(value_enum, default_value = "all")]
     what: What,
     /// Seconds of each measurement
-    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(2..=3600))]
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(2..=36_000))]
     seconds: u32,
     /// Samples a second that the agent and the profilers compared with it are asked for
     #[arg(long, default_value = "99", value_parser = clap::value_parser!(u32).range(1..=1999))]
@@ -71,7 +74,9 @@ enum What {
     Short,
     /// Size and speed of the store
     Store,
-    /// All of them
+    /// Memory of the service over a long time; not among `all`
+    Soak,
+    /// All of them but soak
     All,
 }
 
@@ -147,6 +152,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if wanted(What::Store) {
         tables.push(store::measure(&bench, args.hours)?);
+    }
+    if args.what == What::Soak {
+        tables.push(soak::measure(&bench)?);
     }
     if args.json {
         let tables: serde_json::Map<_, _> =
