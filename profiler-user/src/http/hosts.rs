@@ -149,7 +149,7 @@ impl Name<'_> {
     }
 }
 
-/// The name as [`Hosts`] keeps it, of one that a user gave; `None` if it is no name or address.
+/// The name as hosts are compared, of one that a user gave; `None` if it is no name or address.
 pub fn host_name(text: &str) -> Option<String> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {

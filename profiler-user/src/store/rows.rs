@@ -100,7 +100,7 @@ pub struct FrameRow {
     pub first_line: i32,
     /// `python`, `kernel`, `unknown` or `truncated`.
     pub kind: Arc<str>,
-    /// See [`modules`](super::modules).
+    /// By the path of its file: `docs/store.md` has the rule.
     pub module: Arc<str>,
 }
 

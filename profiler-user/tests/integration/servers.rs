@@ -104,7 +104,7 @@ fn profile(what: &str, minor: &str, server: Pid, socket: &Path, caller: Option<&
         }
         let stack = line.python().unwrap_or_else(|| panic!("{what}: {line:#?}"));
         program
-            .check_through(&stack, &["Application.__call__"])
+            .check_through(&stack, &["Application.__call__", "<module>"])
             .unwrap_or_else(|error| panic!("{what}: {error}: {frames:#?}"));
         exact += count;
         // Its `<module>` is run when a worker loads it.
