@@ -129,8 +129,13 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     });
     // Requests that are still being answered hold on to the store.
     drop(runtime);
-    let closed = store::close(store);
-    outcome.and_then(|code| closed.map(|()| code))
+    match (outcome, store::close(store)) {
+        (Err(first), Err(second)) => {
+            second.report();
+            Err(first)
+        }
+        (outcome, closed) => outcome.and_then(|code| closed.map(|()| code)),
+    }
 }
 
 async fn serve(
