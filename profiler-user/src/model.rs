@@ -7,6 +7,7 @@
 //! A stack is a node `(parent, frame)`, so that stacks share their common root ends and a flame graph is the tree
 //! that the nodes already are.
 
+pub mod copier;
 pub mod labels;
 pub mod select;
 pub mod selector;
@@ -40,7 +41,7 @@ impl std::fmt::Display for Tid {
 }
 
 /// What a frame stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FrameKind {
     /// A Python function.
     Python,

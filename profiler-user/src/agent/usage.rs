@@ -174,13 +174,8 @@ impl Walk {
 fn service(series: &Series, owner: Owner) -> Arc<str> {
     let is_python =
         !series.python.is_empty() || matches!(owner, Owner::Unknown(reason) if OF_PYTHON.contains(&reason));
-    if !is_python {
-        return UNKNOWN.into();
-    }
-    match series.labels.service.is_empty() {
-        true => UNKNOWN.into(),
-        false => series.labels.service.clone(),
-    }
+    let name = &series.labels.service;
+    if is_python && !name.is_empty() { name.clone() } else { UNKNOWN.into() }
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::{Aggregate, Entries, NANOSECONDS, SeriesId};
-use crate::model::{Series, StackId, Stacks, Weight};
+use crate::model::copier::Copier;
+use crate::model::{Frame, Series, StackId, Stacks, Weight};
 
 /// Samples of one window, with all that they speak of.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +94,7 @@ impl Aggregate {
             ..Window::default()
         };
         let mut series: FxHashMap<SeriesId, u32> = FxHashMap::default();
-        let mut stacks: FxHashMap<StackId, StackId> = FxHashMap::default();
+        let mut copier = Copier::new(&self.stacks, Frame::clone);
         // A map has no order; the same samples shall give the same window.
         let mut sorted: Vec<_> = entries.iter().collect();
         sorted.sort_unstable_by_key(|(key, _)| **key);
@@ -102,10 +103,7 @@ impl Aggregate {
                 window.series.push(self.series_of(series_id).clone());
                 window.series.len() as u32 - 1
             });
-            let stack = *stacks.entry(stack_id).or_insert_with(|| {
-                let frames = self.stacks.root_first(stack_id).into_iter().cloned();
-                window.stacks.intern(frames).expect("a stack has a frame")
-            });
+            let stack = copier.copy(stack_id, None, &mut window.stacks);
             window.rows.push(WindowRow { series, stack, weight });
         }
         window

@@ -8,7 +8,8 @@ use indexmap::IndexSet;
 use rustc_hash::FxHashMap;
 
 use super::{Aggregate, SeriesId, intern_table_full, overflow_series};
-use crate::model::{StackId, Stacks};
+use crate::model::copier::Copier;
+use crate::model::{Frame, StackId, Stacks};
 
 /// Least seconds between two rebuilds of the tables: one costs time in proportion to what is live.
 const INTERVAL_SECONDS: u64 = 10;
@@ -62,16 +63,17 @@ impl Aggregate {
                 SeriesId(series.insert_full(named.clone()).0 as u32)
             })
         };
+        let mut copier = Copier::new(&self.stacks, Frame::clone);
         let pending = self.pending.iter_mut().flat_map(|pending| pending.windows.values_mut());
         for entries in self.buckets.iter_mut().map(|bucket| &mut bucket.entries).chain(pending) {
             let old = std::mem::take(entries);
             entries.reserve(old.len());
             for ((old_series, old_stack), weight) in old {
                 let new_series = rename(&mut moved, old_series);
-                let new_stack = *moved.stacks.entry(old_stack).or_insert_with(|| {
-                    let frames = self.stacks.root_first(old_stack).into_iter().cloned();
-                    stacks.intern(frames).expect("a stack has a frame")
-                });
+                let new_stack = *moved
+                    .stacks
+                    .entry(old_stack)
+                    .or_insert_with(|| copier.copy(old_stack, None, &mut stacks));
                 entries.insert((new_series, new_stack), weight);
             }
         }

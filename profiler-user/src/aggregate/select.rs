@@ -9,8 +9,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{Aggregate, Bucket, NANOSECONDS, SeriesId};
+use crate::model::copier::Copier;
 use crate::model::select::{Select, SelectError, Selected, SelectedRow};
-use crate::model::{StackId, Stacks, Weight};
+use crate::model::{Frame, StackId, Stacks, Weight};
 
 /// Most rows of an answer, about 80 bytes each while it is made.
 const MAX_ROWS: usize = 2_000_000;
@@ -52,19 +53,20 @@ impl Aggregate {
             .map(|((step, group, stack), weight)| (step, renumbered[group as usize], stack, weight))
             .collect();
         sums.sort_unstable_by_key(|&(step, group, stack, _)| (step, group, stack));
-        let mut copier = Copier { from: &self.stacks, into: Stacks::default(), known: FxHashMap::default() };
+        let mut stacks = Stacks::default();
+        let mut copier = Copier::new(&self.stacks, Frame::clone);
         let mut rows = Vec::with_capacity(sums.len());
         for (index, (step, group, stack, weight)) in sums.into_iter().enumerate() {
             if index.is_multiple_of(LOOK_EVERY) && select.cancelled.is_cancelled() {
                 return Err(SelectError::Cancelled);
             }
-            let stack = stack.map(|stack| copier.copy(stack));
+            let stack = stack.map(|stack| copier.copy(stack, None, &mut stacks));
             rows.push(SelectedRow { step, group, stack, weight });
         }
         // Copied stacks are numbered in the order of first use, which need not be that of their old ids.
         rows.sort_unstable_by_key(|row| (row.step, row.group, row.stack));
         let complete_since = self.complete_since.max(select.since);
-        Ok(Selected { groups, stacks: copier.into, rows, complete_since })
+        Ok(Selected { groups, stacks, rows, complete_since })
     }
 
     /// Names of labels that processes gave themselves, of series in memory, sorted: those beside
@@ -125,37 +127,6 @@ impl Groups<'_> {
             renumbered[*old as usize] = new as u32;
         }
         (groups.into_iter().map(|(values, _)| values).collect(), renumbered)
-    }
-}
-
-/// Copies stacks to a table of their own. Walks only until a part that was copied before.
-struct Copier<'a> {
-    from: &'a Stacks,
-    into: Stacks,
-    known: FxHashMap<StackId, StackId>,
-}
-
-impl Copier<'_> {
-    fn copy(&mut self, stack: StackId) -> StackId {
-        let mut missing = Vec::new();
-        let mut next = Some(stack);
-        let mut copied = None;
-        while let Some(node) = next {
-            if let Some(&known) = self.known.get(&node) {
-                copied = Some(known);
-                break;
-            }
-            let (parent, frame) = self.from.node(node);
-            missing.push((node, frame));
-            next = parent;
-        }
-        for (node, frame) in missing.into_iter().rev() {
-            let frame = self.into.intern_frame(self.from.frame(frame).clone());
-            let pushed = self.into.push(copied, frame);
-            self.known.insert(node, pushed);
-            copied = Some(pushed);
-        }
-        copied.expect("a stack has a frame")
     }
 }
 

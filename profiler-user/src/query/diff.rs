@@ -2,36 +2,11 @@
 //!
 //! It must not know which ranges or processes are compared, nor how a change is shown.
 
-use std::cmp::Ordering;
-
 use rustc_hash::FxHashMap;
 
-use super::prune::{Tree, frame_of};
-use super::top::{Function, functions};
-use crate::model::{Frame, Profile, Stacks, Weight};
-
-/// The same thing on both sides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pair {
-    /// Before.
-    pub left: Weight,
-    /// After.
-    pub right: Weight,
-}
-
-impl std::ops::AddAssign for Pair {
-    fn add_assign(&mut self, other: Pair) {
-        self.left += other.left;
-        self.right += other.right;
-    }
-}
-
-impl Pair {
-    /// Samples of both sides: by what a node is kept or left out.
-    pub(super) fn samples(&self) -> u64 {
-        self.left.samples + self.right.samples
-    }
-}
+use super::prune::{Pair, Tree, frame_of};
+use super::top::{Function, functions, order};
+use crate::model::{Frame, Profile, Stacks};
 
 /// Two profiles in one.
 #[derive(Clone, Debug, Default)]
@@ -86,12 +61,7 @@ pub fn diff(
     let mut stacks = Stacks::default();
     let mut samples: FxHashMap<_, Pair> = FxHashMap::default();
     for (profile, is_left) in [(left, true), (right, false)] {
-        let mut copied = Vec::with_capacity(profile.stacks.node_count());
-        for (_, parent, frame) in profile.stacks.nodes() {
-            let parent = parent.map(|parent: crate::model::StackId| copied[parent.index()]);
-            let frame = stacks.intern_frame(profile.stacks.frame(frame).clone());
-            copied.push(stacks.push(parent, frame));
-        }
+        let copied = stacks.append(&profile.stacks);
         for (stack, weight) in &profile.samples {
             let pair = samples.entry(copied[stack.index()]).or_default();
             *pair += match is_left {
@@ -139,26 +109,10 @@ pub fn diff(
     diff
 }
 
-/// Some order, always the same.
-pub(super) fn order(left: &Frame, right: &Frame) -> Ordering {
-    let key = |frame: &Frame| (frame.function.clone(), frame.file.clone(), frame.line, frame.first_line);
-    key(left).cmp(&key(right)).then_with(|| format!("{:?}", left.kind).cmp(&format!("{:?}", right.kind)))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::profile::tests::of_names as profile;
     use super::*;
-    use crate::model::FrameKind;
-
-    fn profile(stacks: &[(&[&str], u64)]) -> Profile {
-        let mut profile = Profile::default();
-        for (names, samples) in stacks {
-            let frames = names.iter().map(|name| Frame::bare(FrameKind::Python, *name));
-            let stack = profile.stacks.intern(frames).unwrap();
-            profile.samples.push((stack, Weight { samples: *samples, nanoseconds: samples * 10 }));
-        }
-        profile
-    }
 
     fn before() -> Profile {
         profile(&[(&["main", "slow"], 8), (&["main", "same"], 2)])

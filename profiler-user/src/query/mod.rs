@@ -14,12 +14,12 @@ mod source;
 mod stored;
 mod top;
 
-pub use diff::{Change, Diff, DiffNode, Pair, diff};
+pub use diff::{Change, Diff, DiffNode, diff};
 pub use focus::focus;
 pub use heatmap::{Heatmap, heatmap};
 pub use labels::{LabelValues, label_values};
 pub use profile::{View, every_label, labelled, profile, recorded};
-pub use prune::prune;
+pub use prune::{Pair, prune};
 pub use series::{Line, TimeSeries, step_for, time_series};
 pub use source::{History, Snapshot, Source};
 pub use top::{Function, Order, Top, top};

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 
 use super::LOOK_EVERY;
 use crate::aggregate::Aggregate;
+use crate::model::copier::Copier;
 use crate::model::labels::NAMES;
 use crate::model::select::{Select, SelectError, Selected};
 use crate::model::{About, Frame, FrameKind, Profile, SampleLabels, StackId, Stacks, Weight};
@@ -95,8 +96,9 @@ fn shape(
     view: View,
     set_of: impl Fn(u32) -> Option<u32>,
 ) -> Result<Profile, SelectError> {
-    let mut shaper =
-        Shaper { from: &selected.stacks, view, into: Stacks::default(), nodes: FxHashMap::default() };
+    let mut stacks = Stacks::default();
+    let shaped = |frame: &Frame| if view.lines { frame.clone() } else { frame.by_function() };
+    let mut copier = Copier::new(&selected.stacks, shaped);
     let place = |name: &str| select.by.iter().position(|by| **by == *name);
     let places = Places {
         pid: place("pid"),
@@ -106,21 +108,21 @@ fn shape(
         interpreter: place("interpreter"),
     };
     let roots: Vec<Option<StackId>> =
-        selected.groups.iter().map(|group| shaper.root(&places, group)).collect();
+        selected.groups.iter().map(|group| root(view, &places, group, &mut stacks)).collect();
     let mut samples: IndexMap<(StackId, Option<u32>), Weight, FxBuildHasher> = IndexMap::default();
     for (index, row) in selected.rows.iter().enumerate() {
         if index.is_multiple_of(LOOK_EVERY) && select.cancelled.is_cancelled() {
             return Err(SelectError::Cancelled);
         }
         let Some(stack) = row.stack else { continue };
-        let stack = shaper.copy(roots[row.group as usize], stack);
+        let stack = copier.copy(stack, roots[row.group as usize], &mut stacks);
         *samples.entry((stack, set_of(row.group))).or_default() += row.weight;
     }
     let since = selected.complete_since.clamp(select.since, select.until);
     let about = About { start: since, duration: select.until - since, ..About::default() };
     let labels = SampleLabels { sets: Vec::new(), of: samples.keys().filter_map(|(_, set)| *set).collect() };
     let samples = samples.into_iter().map(|((stack, _), weight)| (stack, weight)).collect();
-    Ok(Profile { stacks: shaper.into, samples, labels, about })
+    Ok(Profile { stacks, samples, labels, about })
 }
 
 /// Where in a group the values of labels are.
@@ -132,65 +134,25 @@ struct Places {
     interpreter: Option<usize>,
 }
 
-/// Copies stacks from the answer's table to the profile's.
-struct Shaper<'a> {
-    from: &'a Stacks,
-    view: View,
-    into: Stacks,
-    /// (root in `into`, stack in `from`) → stack in `into`.
-    nodes: FxHashMap<(Option<StackId>, StackId), StackId>,
-}
-
-impl Shaper<'_> {
-    /// The frames for process, thread and sub-interpreter that a group's stacks stand on.
-    fn root(&mut self, places: &Places, group: &[Arc<str>]) -> Option<StackId> {
-        let mut root = None;
-        if self.view.processes {
-            let (pid, command) = (value(group, places.pid), value(group, places.command));
-            let name = format!("process {} ({})", or_none(pid), or_unknown(command));
-            root = Some(self.push(root, Frame::bare(FrameKind::Process, name)));
-        }
-        if self.view.threads {
-            let (tid, thread) = (value(group, places.tid), value(group, places.thread));
-            let name = format!("thread {} ({})", or_none(tid), or_unknown(thread));
-            root = Some(self.push(root, Frame::bare(FrameKind::Thread, name)));
-        }
-        let interpreter = value(group, places.interpreter);
-        if !["", "0"].contains(&interpreter) {
-            let name = format!("interpreter {interpreter} (sub-interpreter)");
-            root = Some(self.push(root, Frame::bare(FrameKind::Interpreter, name)));
-        }
-        root
+/// The frames for process, thread and sub-interpreter that a group's stacks stand on.
+fn root(view: View, places: &Places, group: &[Arc<str>], into: &mut Stacks) -> Option<StackId> {
+    let mut frames = Vec::new();
+    if view.processes {
+        let (pid, command) = (value(group, places.pid), value(group, places.command));
+        let name = format!("process {} ({})", or_none(pid), or_unknown(command));
+        frames.push(Frame::bare(FrameKind::Process, name));
     }
-
-    fn push(&mut self, parent: Option<StackId>, frame: Frame) -> StackId {
-        let frame = self.into.intern_frame(frame);
-        self.into.push(parent, frame)
+    if view.threads {
+        let (tid, thread) = (value(group, places.tid), value(group, places.thread));
+        let name = format!("thread {} ({})", or_none(tid), or_unknown(thread));
+        frames.push(Frame::bare(FrameKind::Thread, name));
     }
-
-    /// The stack on top of `root`. Walks only until a part that was copied before.
-    fn copy(&mut self, root: Option<StackId>, stack: StackId) -> StackId {
-        let mut missing = Vec::new();
-        let mut next = Some(stack);
-        let mut copied = root;
-        while let Some(node) = next {
-            if let Some(&known) = self.nodes.get(&(root, node)) {
-                copied = Some(known);
-                break;
-            }
-            let (parent, frame) = self.from.node(node);
-            missing.push((node, frame));
-            next = parent;
-        }
-        for (node, frame) in missing.into_iter().rev() {
-            let frame = self.from.frame(frame);
-            let frame = if self.view.lines { frame.clone() } else { frame.by_function() };
-            let pushed = self.push(copied, frame);
-            self.nodes.insert((root, node), pushed);
-            copied = Some(pushed);
-        }
-        copied.expect("a stack has a frame")
+    let interpreter = value(group, places.interpreter);
+    if !["", "0"].contains(&interpreter) {
+        let name = format!("interpreter {interpreter} (sub-interpreter)");
+        frames.push(Frame::bare(FrameKind::Interpreter, name));
     }
+    into.intern(frames)
 }
 
 fn value(group: &[Arc<str>], place: Option<usize>) -> &str {
@@ -241,6 +203,17 @@ pub(super) mod tests {
         add(&mut aggregate, 2, (1, 2), &[("main", 5), ("work", 7)]);
         add(&mut aggregate, 2, (3, 3), &[("main", 5)]);
         aggregate
+    }
+
+    /// Of stacks of functions without files, each with its samples, 10 ns each.
+    pub(crate) fn of_names(stacks: &[(&[&str], u64)]) -> Profile {
+        let mut profile = Profile::default();
+        for (names, samples) in stacks {
+            let frames = names.iter().map(|name| Frame::bare(FrameKind::Python, *name));
+            let stack = profile.stacks.intern(frames).unwrap();
+            profile.samples.push((stack, Weight { samples: *samples, nanoseconds: samples * 10 }));
+        }
+        profile
     }
 
     /// `root:line;…;leaf:line samples`, sorted.

@@ -6,7 +6,6 @@
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use super::diff::Pair;
 use crate::model::{Frame, FrameId, FrameKind, Profile, StackId, Stacks, Weight};
 
 /// The profile with at most `max_nodes` nodes (at least 1), and none deeper than `depth` frames, if that is given; a frame
@@ -37,6 +36,29 @@ pub fn prune(profile: Profile, max_nodes: usize, depth: Option<usize>) -> Profil
     pruned.labels.sets = profile.labels.sets;
     pruned.samples = sums.into_iter().map(|((stack, _), weight)| (stack, weight)).collect();
     pruned
+}
+
+/// The same thing on both sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pair {
+    /// Before.
+    pub left: Weight,
+    /// After.
+    pub right: Weight,
+}
+
+impl std::ops::AddAssign for Pair {
+    fn add_assign(&mut self, other: Pair) {
+        self.left += other.left;
+        self.right += other.right;
+    }
+}
+
+impl Pair {
+    /// Samples of both sides: by what a node is kept or left out.
+    pub(super) fn samples(&self) -> u64 {
+        self.left.samples + self.right.samples
+    }
 }
 
 /// The tree of weighted stacks; the first node is the root of all, parents come before their children.
@@ -198,18 +220,8 @@ impl Tree {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::profile::tests::lines;
+    use super::super::profile::tests::{lines, of_names as profile};
     use super::*;
-
-    fn profile(stacks: &[(&[&str], u64)]) -> Profile {
-        let mut profile = Profile::default();
-        for (names, samples) in stacks {
-            let frames = names.iter().map(|name| Frame::bare(FrameKind::Python, *name));
-            let stack = profile.stacks.intern(frames).unwrap();
-            profile.samples.push((stack, Weight { samples: *samples, nanoseconds: samples * 10 }));
-        }
-        profile
-    }
 
     fn some() -> Profile {
         profile(&[(&["a", "b", "c"], 8), (&["a", "d"], 4), (&["a", "e", "f"], 2), (&["a"], 1), (&["g"], 1)])

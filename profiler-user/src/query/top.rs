@@ -1,8 +1,7 @@
 //! The functions that use most. It must not know how a table is shown.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
-use super::diff::order;
 use crate::model::{Frame, FrameKind, Profile, Weight};
 
 /// One function, or one line of one where the profile is by line.
@@ -94,6 +93,13 @@ pub(super) fn functions(profile: &Profile) -> Vec<Function> {
         !label && function.total != Weight::default()
     });
     functions
+}
+
+/// Some order, always the same.
+pub(super) fn order(left: &Frame, right: &Frame) -> Ordering {
+    let key = |frame: &'_ Frame| (frame.line, frame.first_line, frame.kind);
+    let texts = left.function.cmp(&right.function).then_with(|| left.file.cmp(&right.file));
+    texts.then_with(|| key(left).cmp(&key(right)))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::scan::Scan;
 use super::sums::{MAX_ROWS, StoredStack};
 use super::{Content, File, ReadError, Source, Sources, Trouble, columns, work};
 use crate::model::select::{Select, SelectError, Selected, SelectedRow};
-use crate::model::{Frame, FrameId, Reason, StackId, Stacks, Weight};
+use crate::model::{Frame, Reason, StackId, Stacks, Weight};
 use crate::store::objects::Objects;
 use crate::store::schema::STACKS;
 
@@ -155,13 +155,7 @@ fn merge(into: &mut Stacks, other: Stacks) -> Option<Vec<StackId>> {
         *into = other;
         return None;
     }
-    let frames: Vec<FrameId> = other.frames().map(|frame| into.intern_frame(frame.clone())).collect();
-    let mut moved: Vec<StackId> = Vec::with_capacity(other.node_count());
-    for (_, parent, frame) in other.nodes() {
-        let parent = parent.map(|parent| moved[parent.index()]);
-        moved.push(into.push(parent, frames[frame.index()]));
-    }
-    Some(moved)
+    Some(into.append(&other))
 }
 
 /// Notes where missing stacks are in a source; they are missing no more.
