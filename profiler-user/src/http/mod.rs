@@ -32,6 +32,7 @@ use axum::middleware;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
@@ -171,11 +172,12 @@ fn health() -> Router<App> {
 /// What is around every route, innermost first. Answers are compressed for who takes that, but for streams and for what
 /// is compressed already.
 fn layered(routes: Router<App>, app: App) -> Router {
+    // Fast rather than small: it is done on the threads that answer everybody.
     let compress = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     routes
         .method_not_allowed_fallback(pages::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), answers::charged))
-        .layer(CompressionLayer::new().compress_when(compress))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(compress))
         .layer(gate::catch_panics(app.live.clone()))
         .layer(middleware::from_fn_with_state(app.clone(), gate::guarded))
         .with_state(app)

@@ -10,6 +10,7 @@ use super::merge::{self, MergeError};
 use super::names::{Level, SegmentName, Table};
 use super::plan::{self, Job, Segment, Situation};
 use super::worker::{Failed, Worker};
+use crate::allocator;
 
 /// A minute: what samples are rolled up to, milliseconds.
 const ROLLED_UP: i32 = 60_000;
@@ -119,7 +120,7 @@ impl Worker {
         work.count += 1;
         work.time += begun.elapsed();
         drop(state);
-        super::worker::give_memory_back();
+        allocator::give_back();
         self.garbage.extend(inputs.iter().cloned());
         Ok(())
     }

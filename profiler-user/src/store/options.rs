@@ -62,6 +62,13 @@ pub struct Memory {
     pub unsealed_bytes: usize,
 }
 
+impl Memory {
+    /// Whether the windows that are written but not sealed take so many bytes that their log is sealed before its time.
+    pub(super) fn is_early(&self, unsealed_bytes: usize) -> bool {
+        unsealed_bytes >= self.unsealed_bytes / 2
+    }
+}
+
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")

@@ -13,11 +13,12 @@ use super::names::{Level, Partition, SegmentName, Table};
 use super::plan::Segment;
 use super::state::{Unsealed, Written};
 use super::worker::{Failed, Worker};
+use crate::allocator;
 
 impl Worker {
     /// Seals logs of earlier runs, and that of this one when it is time.
     pub(super) fn seal_due(&mut self, now: Instant) -> Result<(), Failed> {
-        let early = self.shared.lock().unsealed_bytes() >= self.options.memory.unsealed_bytes / 2;
+        let early = self.options.memory.is_early(self.shared.lock().unsealed_bytes());
         if let Some((_, begun)) = &self.log
             && (early || *begun + self.options.intervals.seal <= now)
         {
@@ -61,7 +62,7 @@ impl Worker {
         state.status.seals.count += 1;
         state.status.seals.time += begun.elapsed();
         drop(state);
-        super::worker::give_memory_back();
+        allocator::give_back();
         self.maintain = Instant::now();
         Ok(())
     }

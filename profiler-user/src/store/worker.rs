@@ -138,7 +138,7 @@ impl Worker {
             let room = state.unsealed_bytes() < self.options.memory.unsealed_bytes;
             let commit = (!state.queue.is_empty() && room).then_some(now);
             let open = self.log.as_ref().map(|(log, _)| log.number);
-            let early = state.unsealed_bytes() >= self.options.memory.unsealed_bytes / 2;
+            let early = self.options.memory.is_early(state.unsealed_bytes());
             let left_over = early || state.unsealed.iter().any(|log| Some(log.number) != open);
             let seal = match &self.log {
                 _ if left_over => Some(now),
@@ -177,16 +177,6 @@ impl Worker {
                 Pause { until: Some(Instant::now() + self.options.intervals.retry * factor), factor }
             }
         }
-    }
-}
-
-/// What putting files together took for a moment is the system's again. Left to itself, glibc keeps it for the next time,
-/// which is minutes or hours away; other libraries have their own ways.
-pub fn give_memory_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: it may be called by any thread at any time, and touches no memory that is in use.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("symbolize", &["model", "capture", "merge", "process", "python", "native"]),
     ("dump", &["model", "process", "python"]),
     ("aggregate", &["model", "symbolize"]),
-    ("store", &["model", "aggregate"]),
+    ("store", &["model", "aggregate", "allocator"]),
     ("query", &["model", "aggregate", "store"]),
     ("render", &["model"]),
     ("metrics", &["model", "aggregate"]),
