@@ -147,9 +147,8 @@ pub async fn serve(
 fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/", get(pages::index))
-        .route("/live.js", get(pages::script))
-        .route("/flame.js", get(pages::flame_script))
-        .route("/style.css", get(pages::style))
+        .route("/viewer.js", get(pages::script))
+        .route("/viewer.css", get(pages::style))
         .merge(api::router())
         .merge(health())
         .merge(auth::router())

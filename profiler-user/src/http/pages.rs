@@ -24,15 +24,11 @@ pub(super) async fn index() -> Response {
 }
 
 pub(super) async fn script() -> Response {
-    content(SCRIPT, include_str!("../../web/live.js"))
-}
-
-pub(super) async fn flame_script() -> Response {
-    content(SCRIPT, include_str!("../../web/flame.js"))
+    content(SCRIPT, include_str!("../../web/dist/viewer.js"))
 }
 
 pub(super) async fn style() -> Response {
-    content(CSS, include_str!("../../web/style.css"))
+    content(CSS, include_str!("../../web/dist/viewer.css"))
 }
 
 /// `GET /metrics`.

@@ -52,7 +52,7 @@ fn who_shows_what_is_let_in_or_not() {
     let good = bearer(TOKEN);
     let lower = format!("bearer {TOKEN}");
     for authorization in [&good, &lower] {
-        for path in ["/", "/metrics", "/api/v1/processes", "/live.js"] {
+        for path in ["/", "/metrics", "/api/v1/processes", "/viewer.js"] {
             assert_eq!(get(&service, path, &[("Authorization", authorization)]).status, 200, "{path}");
         }
     }
@@ -72,7 +72,7 @@ fn who_shows_what_is_let_in_or_not() {
         assert_eq!(answer.json()["error"], "the token is not the right one");
     }
     assert_eq!(metric(&service, "firetower_http_failed_logins_total"), wrong.len() as u64);
-    for path in ["/", "/metrics", "/api/v1/processes", "/flamegraph.svg", "/nothing", "/live.js", "//login"] {
+    for path in ["/", "/metrics", "/api/v1/processes", "/flamegraph.svg", "/nothing", "/viewer.js", "//login"] {
         let answer = get(&service, path, &[]);
         assert_eq!(
             (answer.status, answer.json()["error"].as_str()),
@@ -81,7 +81,7 @@ fn who_shows_what_is_let_in_or_not() {
         );
         assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"firetower\"");
     }
-    for path in ["/healthz", "/login", "/style.css"] {
+    for path in ["/healthz", "/login", "/viewer.css"] {
         assert_eq!(get(&service, path, &[]).status, 200, "{path}");
     }
     assert_eq!(

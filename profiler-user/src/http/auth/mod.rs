@@ -34,7 +34,7 @@ pub(super) use login::router;
 /// Wrong tokens that a client may show at once, and again in the long run.
 const WRONG: Rate = Rate { burst: 10.0, per_second: 0.2 };
 /// Paths that are answered to everybody: what the login page needs, and health, which tells nothing of the processes.
-const OPEN: &[&str] = &["/healthz", "/readyz", "/login", "/logout", "/style.css"];
+const OPEN: &[&str] = &["/healthz", "/readyz", "/login", "/logout", "/viewer.css"];
 
 /// The token, who has logged in with it, and who failed to.
 #[derive(Debug)]

@@ -1,0 +1,101 @@
+// Follows the live stream: a first picture, then differences, put together to whole profiles. It must not know what
+// becomes of them.
+
+import {address, type Parameters} from "./client.ts";
+import type * as schema from "./schema.ts";
+
+export interface Follower {
+  profile(profile: schema.ProfileTree): void;
+  /** The stream goes on, but this time there was no picture. */
+  trouble(error: schema.Error): void;
+  /** There is a connection, or there is none: then it is tried again by itself. */
+  connected(now: boolean): void;
+}
+
+/** What was sent so far. Numbers of nodes are the stream's own and stay; parents come before their children. */
+export class Picture {
+  #frames: schema.Frame[] = [];
+  readonly #nodes = new Map<number, {frame: number | null; parent: number; total: number; self: number}>();
+
+  /** The whole first picture. */
+  reset(changes: schema.Changes): void {
+    this.#frames = [];
+    this.#nodes.clear();
+    this.apply(changes);
+  }
+
+  apply({frames, nodes, removed}: schema.Changes): void {
+    this.#frames = this.#frames.concat(frames);
+    for (const id of removed) this.#nodes.delete(id);
+    nodes.id.forEach((id, i) => {
+      this.#nodes.set(id, {frame: nodes.frame[i]!, parent: nodes.parent[i]!, total: nodes.total[i]!, self: nodes.self[i]!});
+    });
+  }
+
+  /** The profile, under the head of the last changes. */
+  profile(head: schema.Head): schema.ProfileTree {
+    const ids = this.#parentsFirst();
+    const place = new Map(ids.map((id, i) => [id, i]));
+    const rows = ids.map((id) => this.#nodes.get(id)!);
+    return {
+      ...head,
+      frames: this.#frames,
+      nodes: {
+        frame: rows.map((row) => row.frame),
+        parent: rows.map((row) => place.get(row.parent)!),
+        total: rows.map((row) => row.total),
+        self: rows.map((row) => row.self),
+      },
+    };
+  }
+
+  /** A node may have come with a lower number than its parent's, as numbers are used again. */
+  #parentsFirst(): number[] {
+    const children = new Map<number, number[]>();
+    for (const [id, {parent}] of this.#nodes) {
+      if (id === 0) continue;
+      const list = children.get(parent);
+      if (list) list.push(id);
+      else children.set(parent, [id]);
+    }
+    const ids = this.#nodes.has(0) ? [0] : [];
+    for (let i = 0; i < ids.length; i++) ids.push(...(children.get(ids[i]!) ?? []));
+    return ids;
+  }
+}
+
+/** Follows until the function that it returns is called. */
+export function follow(parameters: Parameters, follower: Follower): () => void {
+  const picture = new Picture();
+  const source = new EventSource(address("/api/v1/live", parameters));
+  const on = (event: string, react: (data: unknown) => void) => {
+    source.addEventListener(event, (message) => react(JSON.parse((message as MessageEvent<string>).data)));
+  };
+  const show = (changes: schema.Changes) => {
+    follower.connected(true);
+    follower.profile(picture.profile(changes));
+  };
+  on("profile", (data) => {
+    picture.reset(data as schema.Changes);
+    show(data as schema.Changes);
+  });
+  on("delta", (data) => {
+    picture.apply(data as schema.Changes);
+    show(data as schema.Changes);
+  });
+  on("trouble", (data) => {
+    follower.connected(true);
+    follower.trouble(data as schema.Error);
+  });
+  // The browser connects again by itself, unless the answer was no stream at all: then we do.
+  let again = 0;
+  source.addEventListener("error", () => {
+    follower.connected(false);
+    if (source.readyState === EventSource.CLOSED) again = window.setTimeout(() => (stop = follow(parameters, follower)), 2000);
+  });
+  let stop = () => {
+    clearTimeout(again);
+    source.close();
+  };
+  return () => stop();
+}

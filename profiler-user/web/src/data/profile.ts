@@ -1,0 +1,106 @@
+// The profile that the panes show: live, of a range, compared, or out of the file that the page is. It must not know how
+// it is shown.
+
+import {useEffect, useState} from "preact/hooks";
+import {Gone, Refused, address, ask, type Parameters} from "../api/client.ts";
+import {follow} from "../api/live.ts";
+import type * as schema from "../api/schema.ts";
+import {treeOfDifference, treeOfProfile} from "../model/wire.ts";
+import type {Tree} from "../model/tree.ts";
+import {selector, type Range, type View} from "../state/view.ts";
+import {NOTHING, useLoaded, type Loaded} from "./loaded.ts";
+
+export interface Profile {
+  tree: Tree;
+  /** What it is of; of a comparison the side after. */
+  head: schema.Head | null;
+  difference: schema.Difference | null;
+}
+
+const MOST_NODES = 100_000;
+
+export function ofProfile(profile: schema.ProfileTree): Profile {
+  return {tree: treeOfProfile(profile), head: profile, difference: null};
+}
+
+export function ofDifference(difference: schema.Difference): Profile {
+  return {tree: treeOfDifference(difference), head: null, difference};
+}
+
+/** Range, selection and shape, as the routes that answer one profile take them. */
+export function parameters(view: View): Parameters {
+  return {
+    ...view.range,
+    query: selector(view.filters),
+    lines: view.lines,
+    threads: view.threads,
+    processes: view.processes,
+    max_nodes: MOST_NODES,
+    least_share: 0,
+  };
+}
+
+/** As the comparison's route takes them. */
+export function bothSides(view: View): Parameters {
+  const before: Range = view.compare?.range ?? view.range;
+  return {
+    left_from: before.from,
+    left_until: before.until,
+    left_query: selector(view.compare?.filters ?? view.filters),
+    right_from: view.range.from,
+    right_until: view.range.until,
+    right_query: selector(view.filters),
+    lines: view.lines,
+    threads: view.threads,
+    normalise: view.compare?.normalise ?? false,
+    max_nodes: MOST_NODES,
+    limit: 1000,
+  };
+}
+
+/** The seconds of a range that ends now; `null`: it is another. */
+export function secondsBack(range: Range): number | null {
+  const found = /^now-(\d+)([smhdw])$/.exec(range.from);
+  if (!found || range.until !== "now") return null;
+  return Number(found[1]) * {s: 1, m: 60, h: 3600, d: 86_400, w: 604_800}[found[2] as "s"]!;
+}
+
+/** Whether a range can be followed live: from memory only, so not longer than that is. */
+export function followable(view: View, retention: number): boolean {
+  const seconds = secondsBack(view.range);
+  return view.live && !view.compare && seconds !== null && seconds <= retention;
+}
+
+/** The profile of a view. `retention`: seconds that memory has; longer ranges are loaded again every now and then. */
+export function useProfile(view: View, retention: number, wanted: boolean): Loaded<Profile> {
+  const live = wanted && followable(view, retention);
+  const followed = useFollowed(live ? view : null);
+  const url = view.compare ? address("/api/v1/diff", bothSides(view)) : address("/api/v1/profile", parameters(view));
+  const every = view.live && !view.compare ? 15_000 : 0;
+  const loaded = useLoaded(wanted && !live ? url : null, async (signal) =>
+    view.compare
+      ? ofDifference(await ask("/api/v1/diff", bothSides(view), signal))
+      : ofProfile(await ask("/api/v1/profile", parameters(view), signal)), every);
+  return live ? followed : loaded;
+}
+
+function useFollowed(view: View | null): Loaded<Profile> {
+  const [loaded, setLoaded] = useState<Loaded<Profile>>(NOTHING);
+  const {from: _from, until: _until, ...rest} = view ? parameters(view) : {};
+  const key = view ? JSON.stringify({...rest, seconds: secondsBack(view.range)}) : null;
+  useEffect(() => {
+    if (key === null) {
+      setLoaded(NOTHING);
+      return;
+    }
+    setLoaded((before) => ({...before, stale: true, error: null}));
+    return follow(JSON.parse(key) as Parameters, {
+      profile: (profile) => setLoaded({value: ofProfile(profile), stale: false, error: null}),
+      trouble: ({error, hint}) => setLoaded((before) => ({...before, error: new Refused(503, error, hint)})),
+      connected: (now) => {
+        if (!now) setLoaded((before) => ({...before, error: new Gone(null)}));
+      },
+    });
+  }, [key]);
+  return loaded;
+}

@@ -1,0 +1,5 @@
+import type {PaneProps} from "../shell/pane.ts";
+
+export function Filters(_: PaneProps) {
+  return <p>Filters</p>;
+}

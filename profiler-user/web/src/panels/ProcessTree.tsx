@@ -1,0 +1,5 @@
+import type {PaneProps} from "../shell/pane.ts";
+
+export function ProcessTree(_: PaneProps) {
+  return <p>ProcessTree</p>;
+}

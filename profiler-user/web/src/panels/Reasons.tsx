@@ -1,0 +1,5 @@
+import type {PaneProps} from "../shell/pane.ts";
+
+export function Reasons(_: PaneProps) {
+  return <p>Reasons</p>;
+}

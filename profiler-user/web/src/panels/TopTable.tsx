@@ -1,0 +1,5 @@
+import type {PaneProps} from "../shell/pane.ts";
+
+export function TopTable(_: PaneProps) {
+  return <p>TopTable</p>;
+}

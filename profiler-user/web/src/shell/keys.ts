@@ -1,0 +1,48 @@
+// Keys that work everywhere on the page. Panes have their own besides, on what has the focus. It must not know the panes'.
+
+import {useEffect} from "preact/hooks";
+import type {Store} from "../state/store.ts";
+import {PANES} from "../state/view.ts";
+
+/** What the help lists. */
+export const KEYS: readonly [string, string][] = [
+  ["/", "search"],
+  ["?", "this help"],
+  ["1 … 7", "flame graph, top, sandwich, flame chart, heat map, source, processes"],
+  ["l", "follow the present, or stop"],
+  ["i", "root at the top or at the bottom"],
+  ["c", "compare with before, or stop"],
+  ["Escape", "out of the zoom, then no search, then nothing chosen"],
+  ["← → ↑ ↓", "in the flame graph: sibling, caller, callee; in tables: rows"],
+  ["Enter", "zoom to the box, choose the row"],
+];
+
+/** Keys go to what is typed into first. */
+function typing(event: KeyboardEvent): boolean {
+  const target = event.target as HTMLElement | null;
+  return target !== null && (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) || target.isContentEditable);
+}
+
+export function useKeys(store: Store, onHelp: () => void): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event)) return;
+      const {view} = store;
+      const pane = PANES[Number(event.key) - 1];
+      if (pane) store.set({pane});
+      else if (event.key === "/") document.querySelector<HTMLInputElement>("input[type=search]")?.focus();
+      else if (event.key === "?") onHelp();
+      else if (event.key === "l") store.set({live: !view.live});
+      else if (event.key === "i") store.set({icicle: !view.icicle});
+      else if (event.key === "c") store.set({compare: view.compare ? null : {range: null, filters: null, normalise: true}, live: false});
+      else if (event.key === "Escape") {
+        if (view.zoom.length > 0) store.set({zoom: []});
+        else if (view.search !== "") store.set({search: ""});
+        else if (view.chosen !== "") store.set({chosen: ""});
+      } else return;
+      event.preventDefault();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [store, onHelp]);
+}

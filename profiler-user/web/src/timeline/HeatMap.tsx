@@ -1,0 +1,5 @@
+import type {PaneProps} from "../shell/pane.ts";
+
+export function HeatMap(_: PaneProps) {
+  return <p>HeatMap</p>;
+}

@@ -1,0 +1,5 @@
+import type {PaneProps} from "../shell/pane.ts";
+
+export function Timeline(_: PaneProps) {
+  return <p>Timeline</p>;
+}
