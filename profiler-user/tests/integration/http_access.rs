@@ -72,7 +72,8 @@ fn who_shows_what_is_let_in_or_not() {
         assert_eq!(answer.json()["error"], "the token is not the right one");
     }
     assert_eq!(metric(&service, "firetower_http_failed_logins_total"), wrong.len() as u64);
-    for path in ["/", "/metrics", "/api/v1/processes", "/flamegraph.svg", "/nothing", "/viewer.js", "//login"] {
+    for path in ["/", "/metrics", "/api/v1/processes", "/flamegraph.svg", "/nothing", "/viewer.js", "//login"]
+    {
         let answer = get(&service, path, &[]);
         assert_eq!(
             (answer.status, answer.json()["error"].as_str()),
