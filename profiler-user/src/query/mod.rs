@@ -1,8 +1,9 @@
 //! Questions about what was sampled, and the shapes of their answers: profile, series over time, table of functions,
-//! values of labels, difference of two profiles, heat map.
+//! values of labels, difference of two profiles, heat map, flame chart.
 //!
 //! [`Source`] decides who answers: memory or the store. It must not know any wire format, nor how an answer is drawn.
 
+mod chart;
 mod diff;
 mod focus;
 mod heatmap;
@@ -14,6 +15,7 @@ mod source;
 mod stored;
 mod top;
 
+pub use chart::{Chart, Slice, chart};
 pub use diff::{Change, Diff, DiffNode, diff};
 pub use focus::focus;
 pub use heatmap::{Heatmap, heatmap};
