@@ -170,7 +170,7 @@ pub(super) fn routes() -> Vec<Route> {
             ..plain(
                 "/api/v1/heatmap",
                 "heatmap",
-                "When within each second samples were taken; from memory alone.",
+                "When within each second samples were taken.",
                 vec![Content::json::<heatmap::Heat>()],
                 || get(heatmap::heatmap),
             )
