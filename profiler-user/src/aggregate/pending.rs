@@ -122,11 +122,7 @@ impl Aggregate {
     /// Copies of the windows that were not taken yet, oldest first.
     pub fn pending_windows(&self) -> Vec<Window> {
         let Some(pending) = &self.pending else { return Vec::new() };
-        pending
-            .windows
-            .iter()
-            .map(|(&second, open)| self.window(second, pending.length, open))
-            .collect()
+        pending.windows.iter().map(|(&second, open)| self.window(second, pending.length, open)).collect()
     }
 
     fn window(&self, second: u64, length: u64, open: &Open) -> Window {

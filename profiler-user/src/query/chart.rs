@@ -87,7 +87,8 @@ mod tests {
     }
 
     fn answer() -> (Selected, Select) {
-        let mut selected = Selected { groups: vec![vec!["".into()], vec!["1".into()]], ..Selected::default() };
+        let mut selected =
+            Selected { groups: vec![vec!["".into()], vec!["1".into()]], ..Selected::default() };
         let python = |name: &str| Frame { line: 3, ..Frame::bare(FrameKind::Python, name) };
         let stacks = [&["main", "a"][..], &["main", "b"], &["main"]]
             .map(|names| selected.stacks.intern(names.iter().map(|name| python(name))));

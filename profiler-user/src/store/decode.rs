@@ -213,7 +213,10 @@ pub(super) struct SeriesColumns<'a> {
 
 impl<'a> SeriesColumns<'a> {
     /// Of a batch whose columns were checked.
-    pub(super) fn new(batch: &'a RecordBatch, interner: &mut Interner) -> Result<SeriesColumns<'a>, Malformed> {
+    pub(super) fn new(
+        batch: &'a RecordBatch,
+        interner: &mut Interner,
+    ) -> Result<SeriesColumns<'a>, Malformed> {
         let mut texts = |name: &str| Texts::new(batch[name].as_dictionary(), interner);
         let labels = batch["labels"].as_map();
         let (label_keys, label_values) = (labels.keys().as_string(), labels.values().as_string());

@@ -292,6 +292,9 @@ mod tests {
             length: 10_000_000_000,
             series: vec![series("web", 8), series("api", 9)],
             rows: vec![row(0, deep, 3), row(1, flat, 2), row(1, deep, 1)],
+            ticks: [(0, vec![0, 5, 9_999]), (1, vec![7, 7, 8])]
+                .map(|(series, offsets)| WindowTicks { series, offsets })
+                .to_vec(),
             stacks,
         }
     }
@@ -316,6 +319,11 @@ mod tests {
         assert_eq!(encoded.stacks["frames"].as_list::<i32>().value_length(0), 2);
         assert_eq!(samples["labels"].as_map().value_length(0), 1);
         assert!(samples["interpreter"].is_null(0));
+        // `api` is before `web` here too.
+        let ticks = encoded.ticks["offsets"].as_list::<i32>();
+        assert_eq!(ticks.value(0).as_primitive::<Int32Type>().values(), &[7, 7, 8]);
+        assert_eq!(ticks.value(1).as_primitive::<Int32Type>().values(), &[0, 5, 9_999]);
+        assert_eq!(encoded.ticks["pid"].as_primitive::<Int32Type>().values(), &[9, 8]);
     }
 
     #[test]
@@ -342,8 +350,10 @@ mod tests {
 
     #[test]
     fn the_contract_has_every_column() {
-        let columns =
-            [SAMPLES.fields(), STACKS.fields(), TICKS.fields()].into_iter().flatten().map(|field| field.name().clone());
+        let columns = [SAMPLES.fields(), STACKS.fields(), TICKS.fields()]
+            .into_iter()
+            .flatten()
+            .map(|field| field.name().clone());
         let frames = frame_fields().iter().map(|field| format!(".{}", field.name())).collect::<Vec<_>>();
         for name in columns.chain(frames) {
             assert!(CONTRACT.contains(&format!("`{name}`")), "docs/store.md does not have `{name}`");

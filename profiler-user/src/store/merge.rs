@@ -373,6 +373,31 @@ mod tests {
     }
 
     #[test]
+    fn ticks_are_sorted_and_none_is_lost_or_added_up() {
+        use super::super::ticks::tests::row;
+        let of = |rows: &[TickRow]| {
+            let mut builder = TicksBuilder::new("n");
+            rows.iter().for_each(|row| builder.push(row));
+            builder.finish()
+        };
+        let left = of(&[row("a", (1, 1), 0, &[1, 2]), row("a", (1, 1), 10_000, &[3])]);
+        let right = of(&[row("a", (1, 1), 0, &[7]), row("b", (2, 2), 0, &[])]);
+        let sources = vec![slices(Table::Ticks, &left), slices(Table::Ticks, &right)];
+        let (content, footer) = ticks(&partition(), sources).unwrap().unwrap();
+        assert_eq!((footer.rows, footer.times), (4, Some((0, 20_000))));
+        let Looked::Footer(found) = look(Table::Ticks, &content, content.len() as u64).unwrap() else {
+            panic!()
+        };
+        assert_eq!(found, footer);
+        let mut interner = Interner::default();
+        let reader = read(Table::Ticks, content).unwrap();
+        let rows: Vec<TickRow> =
+            reader.flat_map(|batch| tick_rows(&batch.unwrap(), &mut interner).unwrap()).collect();
+        let offsets: Vec<&[i32]> = rows.iter().map(|row| &*row.offsets).collect();
+        assert_eq!(offsets, [&[1, 2][..], &[7], &[3], &[]]);
+    }
+
+    #[test]
     fn a_failure_names_its_source() {
         let good = batch(&[row("a", 0, 1, 5)]);
         let bad: Batches<'_> = Box::new(std::iter::once(Err(SegmentError::Version("7".into()))));

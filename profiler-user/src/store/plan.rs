@@ -143,8 +143,7 @@ fn neighbours(segments: &[&Arc<Segment>], output: Level, least: usize) -> Option
 
 fn too_old(situation: &Situation<'_>, limits: &Limits) -> Option<Arc<Segment>> {
     let oldest = situation.now.saturating_sub(milliseconds(limits.max_age));
-    let old =
-        aged(situation).filter(|segment| segment.times.1 < oldest).min_by_key(|segment| age(segment));
+    let old = aged(situation).filter(|segment| segment.times.1 < oldest).min_by_key(|segment| age(segment));
     old.cloned().or_else(|| orphaned_stacks(situation))
 }
 

@@ -138,8 +138,7 @@ pub(super) mod tests {
         let mut texts: [Arc<str>; 9] = std::array::from_fn(|_| "".into());
         texts[0] = service.into();
         let labels = vec![("team".into(), service.into())];
-        let series =
-            SeriesKey { texts, pid, tid, interpreter: Some(0), sample_type: "cpu".into(), labels };
+        let series = SeriesKey { texts, pid, tid, interpreter: Some(0), sample_type: "cpu".into(), labels };
         TickRow { series: Arc::new(series), time, window: 10_000, offsets: offsets.to_vec() }
     }
 

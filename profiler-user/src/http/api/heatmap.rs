@@ -65,8 +65,13 @@ pub(super) async fn heatmap(
             format!("at most {MOST_CELLS}: fewer parts, or a shorter range"),
         ));
     }
-    let mut select =
-        SelectTicks { since: range.since, until: range.until, selector, part: 1000 / parts, ..SelectTicks::default() };
+    let mut select = SelectTicks {
+        since: range.since,
+        until: range.until,
+        selector,
+        part: 1000 / parts,
+        ..SelectTicks::default()
+    };
     let work = move |live: &Live, cancelled: &Cancelled| {
         select.cancelled = cancelled.clone();
         let found = live.source().ticks(&select)?;

@@ -16,7 +16,9 @@ use super::picture::Changes;
 use super::processes::{Processes, ServiceStatus};
 use super::tables::{LabelNames, Series, TopFunctions, Values};
 use super::tree::ProfileTree;
-use super::{Pairs, chart, debug, decoded, diff, formats, heatmap, live, openapi, processes, profile, tables};
+use super::{
+    Pairs, chart, debug, decoded, diff, formats, heatmap, live, openapi, processes, profile, tables,
+};
 use crate::http::App;
 use crate::http::error::HttpError;
 use crate::http::pages;

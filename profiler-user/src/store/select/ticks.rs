@@ -3,17 +3,15 @@
 //! It must not know samples, nor what the counts are drawn as.
 
 use arrow_array::types::TimestampMillisecondType;
-use arrow_array::{Array, Int32Array, ListArray, RecordBatch};
+use arrow_array::{Int32Array, ListArray, RecordBatch};
 
 use super::columns;
 use super::groups::Groups;
 use super::scan::milliseconds;
-use super::{Part, Source, Trouble, asked, open, parts, work};
+use super::{Part, ReadError, Source, Trouble, asked, open, parts, work};
 use crate::model::select::{Select, SelectError, SelectTicks};
 use crate::store::objects::Objects;
 use crate::store::schema::TICKS;
-
-use super::ReadError;
 
 /// What windows that are not rolled up are long, milliseconds.
 pub const WINDOW_MS: u64 = 10_000;
