@@ -158,7 +158,11 @@ fn the_heat_map_knows_milliseconds() {
     );
     let other = service.get(&format!("{path}&pid=77")).json();
     assert_eq!((&other["samples"], other["columns"].as_array().map(Vec::len)), (&json!(0), Some(2)));
-    assert_eq!(service.get("/api/v1/heatmap?from=now-2h").status, 400);
+    assert_eq!(service.get("/api/v1/heatmap?from=now-2h").status, 200);
+    for too_much in ["from=now-3h", "from=now-2h&parts=100"] {
+        let refused = service.get(&format!("/api/v1/heatmap?{too_much}"));
+        assert!(refused.status == 400 && refused.body.contains("at most"), "{too_much}: {}", refused.body);
+    }
 }
 
 #[test]
