@@ -296,7 +296,7 @@ fn free(directory: &Path) -> u64 {
 fn a_full_disk_loses_nothing_and_is_made_good_when_there_is_room() {
     let exe = std::env::current_exe().expect("this test's binary");
     let mut failing = std::collections::BTreeSet::new();
-    for room in [0, 4, 8, 16, 32, 64, 128, 256] {
+    for room in [0, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 256] {
         let directory = tempfile::tempdir().expect("a directory");
         // A mount that nobody else sees, and that goes with its process.
         let mut command = Command::new("unshare");
