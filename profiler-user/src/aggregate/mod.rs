@@ -16,7 +16,7 @@ mod rebuild;
 mod select;
 mod ticks;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use indexmap::IndexSet;
@@ -24,10 +24,9 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::model::{Frame, Labels, Pid, Reason, Series, StackId, Stacks, Tid, Weight};
 use pending::Pending;
-pub use pending::{Window, WindowRow};
+pub use pending::{Window, WindowRow, WindowTicks};
 pub use rebuild::Moved;
 use ticks::Ticks;
-pub use ticks::{Tick, TicksSince};
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
@@ -46,7 +45,7 @@ pub struct Retention {
     pub max_text_bytes: usize,
     /// Most series, the overflow series not counted.
     pub max_series: usize,
-    /// Most samples whose millisecond is kept, 24 bytes each; 0: none.
+    /// Most samples whose millisecond is kept, 16 bytes each; 0: none.
     pub max_ticks: usize,
 }
 
@@ -87,6 +86,8 @@ pub struct Overflow {
     pub samples_dropped: u64,
     /// Samples whose millisecond was forgotten before the end of the retention; their second was kept.
     pub ticks_dropped: u64,
+    /// Samples that are in windows for the store without their millisecond.
+    pub ticks_unstored: u64,
 }
 
 /// How full the tables are.
@@ -142,8 +143,7 @@ impl Aggregate {
         let table_full = intern_table_full(&mut stacks);
         let mut series = IndexSet::default();
         series.insert(overflow_series());
-        let pending =
-            retention.window.map(|length| Pending { length: length.max(1), windows: BTreeMap::new() });
+        let pending = retention.window.map(Pending::new);
         Aggregate {
             pending,
             ticks: Ticks::new(retention.max_ticks, started),
@@ -229,7 +229,7 @@ impl Aggregate {
         *entries.entry(key).or_default() += weight;
         self.entries += entries.len() - before;
         if let Some(pending) = &mut self.pending {
-            pending.add(time / NANOSECONDS, key, weight);
+            self.overflow.ticks_unstored += pending.add(time, key, weight);
         }
         self.overflow.ticks_dropped += self.ticks.add(time, series, weight);
         if key.1 == self.table_full {

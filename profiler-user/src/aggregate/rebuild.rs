@@ -64,8 +64,10 @@ impl Aggregate {
             })
         };
         let mut copier = Copier::new(&self.stacks, Frame::clone);
-        let pending = self.pending.iter_mut().flat_map(|pending| pending.windows.values_mut());
-        for entries in self.buckets.iter_mut().map(|bucket| &mut bucket.entries).chain(pending) {
+        let mut pending: Vec<_> =
+            self.pending.iter_mut().flat_map(|pending| pending.windows.values_mut()).collect();
+        let entries = pending.iter_mut().map(|open| &mut open.entries);
+        for entries in self.buckets.iter_mut().map(|bucket| &mut bucket.entries).chain(entries) {
             let old = std::mem::take(entries);
             entries.reserve(old.len());
             for ((old_series, old_stack), weight) in old {
@@ -76,6 +78,10 @@ impl Aggregate {
                     .or_insert_with(|| copier.copy(old_stack, None, &mut stacks));
                 entries.insert((new_series, new_stack), weight);
             }
+        }
+        for open in pending {
+            let old = std::mem::take(&mut open.ticks);
+            open.ticks = old.into_iter().map(|(series, ticks)| (rename(&mut moved, series), ticks)).collect();
         }
         for series in self.ticks.series_mut() {
             *series = rename(&mut moved, *series);

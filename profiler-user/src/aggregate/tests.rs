@@ -227,6 +227,62 @@ fn windows_are_taken_when_they_are_over_and_late_samples_come_after() {
     assert_eq!(&*late[0].stacks.root_first(late[0].rows[0].stack)[0].function, "work");
 }
 
+/// Of each window and process the moments of its samples.
+fn moments(windows: &[Window]) -> Vec<(u64, u32, Vec<u32>)> {
+    let of = |window: &Window| {
+        let ticks = window.ticks.iter();
+        let row = |ticks: &WindowTicks| {
+            let pid = window.series[ticks.series as usize].pid.0;
+            (window.start / NANOSECONDS, pid, ticks.offsets.clone())
+        };
+        ticks.map(row).collect::<Vec<_>>()
+    };
+    let mut all: Vec<_> = windows.iter().flat_map(of).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn windows_have_the_millisecond_of_each_sample_over_a_rebuild_of_the_tables() {
+    let mut aggregate = Aggregate::new(Retention { window: Some(10), ..small(Some(1000)) }, 0);
+    let add = |aggregate: &mut Aggregate, milliseconds: u64, pid: u32, samples: u64| {
+        let series = aggregate.series(&series(pid));
+        let stack = aggregate.intern(frames(&["a"]));
+        let _ = aggregate.add(milliseconds * 1_000_000, series, stack, Weight { samples, nanoseconds: 1 });
+    };
+    // A series that is gone after the rebuild, so that others get its id.
+    let _ = aggregate.series(&series(9));
+    for (milliseconds, pid, samples) in [(107_005, 1, 1), (100_000, 1, 2), (109_999, 2, 1), (110_000, 2, 1)] {
+        add(&mut aggregate, milliseconds, pid, samples);
+    }
+    assert!(aggregate.maintain(111 * NANOSECONDS).is_some(), "the tables were full");
+    add(&mut aggregate, 103_000, 2, 1);
+    let expected = [(100, 1, vec![0, 0, 7005]), (100, 2, vec![3000, 9999]), (110, 2, vec![0])];
+    assert_eq!(moments(&aggregate.pending_windows()), expected);
+    assert_eq!(moments(&aggregate.take_windows(110 * NANOSECONDS)), expected[..2]);
+    assert_eq!(moments(&aggregate.take_windows(120 * NANOSECONDS)), expected[2..]);
+}
+
+#[test]
+fn moments_that_find_no_room_are_counted_and_their_samples_are_kept() {
+    let mut aggregate = Aggregate::new(Retention { window: Some(10), ..Retention::live(60) }, 0);
+    let series = aggregate.series(&series(1));
+    let stack = aggregate.intern(frames(&["a"]));
+    let add = |aggregate: &mut Aggregate, second: u64, samples: u64| {
+        let weight = Weight { samples, nanoseconds: 1 };
+        assert_eq!(aggregate.add(second * NANOSECONDS, series, stack, weight), None);
+    };
+    add(&mut aggregate, 100, 999_998);
+    add(&mut aggregate, 111, 5);
+    assert_eq!(aggregate.overflow().ticks_unstored, 3);
+    assert_eq!(totals(&aggregate.take_windows(110 * NANOSECONDS)), [(100, 999_998)]);
+    // What was taken makes room.
+    add(&mut aggregate, 112, 4);
+    assert_eq!(aggregate.overflow().ticks_unstored, 3);
+    let rest = aggregate.take_windows(120 * NANOSECONDS);
+    assert_eq!((totals(&rest), rest[0].ticks[0].offsets.len()), (vec![(110, 9)], 6));
+}
+
 #[test]
 fn pending_windows_outlive_a_rebuild_of_the_tables() {
     let retention = Retention { window: Some(10), max_nodes: 4, ..Retention::live(60) };

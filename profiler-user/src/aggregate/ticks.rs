@@ -1,38 +1,19 @@
 //! When each sample was taken, to the millisecond: what heat maps are made of.
 //!
 //! Seconds tell how much was used and not how it was spread: a burst of 50 ms each second looks like 5 % all the time. A
-//! ring keeps (millisecond, series, weight) of the last samples beside the seconds, without their stacks: the same
+//! ring keeps (millisecond, series, samples) of the last samples beside the seconds, without their stacks: the same
 //! precision in the buckets themselves was rejected, as every sample would be an entry of its own then. It must not know
 //! how a heat map is drawn.
 
 use std::collections::VecDeque;
 
 use super::{Aggregate, NANOSECONDS, SeriesId};
-use crate::model::select::{Cancelled, SelectError};
-use crate::model::selector::Selector;
+use crate::model::select::{SelectError, SelectTicks, SelectedTicks};
 use crate::model::{Series, Weight};
 
 const NANOSECONDS_OF_A_MILLISECOND: u64 = NANOSECONDS / 1000;
 /// How many ticks are looked at between two looks at whether anybody still wants them.
 const LOOK_EVERY: usize = 1 << 14;
-
-/// Samples of one series in one millisecond; the same millisecond may come more than once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tick {
-    /// Unix milliseconds.
-    pub millisecond: u64,
-    /// What was seen.
-    pub weight: Weight,
-}
-
-/// Ticks, and from when on they are complete.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TicksSince {
-    /// About in the order of time: late ones come where they arrived.
-    pub ticks: Vec<Tick>,
-    /// Unix nanoseconds from which on none is missing; at least the `since` that was asked for.
-    pub complete_since: u64,
-}
 
 /// The ring.
 #[derive(Debug)]
@@ -43,11 +24,10 @@ pub(super) struct Ticks {
     complete_since: u64,
 }
 
-/// 24 bytes.
+/// 16 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
     millisecond: u64,
-    nanoseconds: u64,
     series: SeriesId,
     samples: u32,
 }
@@ -71,7 +51,6 @@ impl Ticks {
         }
         self.ring.push_back(Kept {
             millisecond: time / NANOSECONDS_OF_A_MILLISECOND,
-            nanoseconds: weight.nanoseconds,
             series,
             samples: u32::try_from(weight.samples).unwrap_or(u32::MAX),
         });
@@ -93,38 +72,36 @@ impl Ticks {
 }
 
 impl Aggregate {
-    /// The ticks of these series in `since..until` (Unix nanoseconds). Nothing if [`Retention::max_ticks`] is 0, and then
-    /// `complete_since` is `until`.
+    /// How many samples were taken when, as far as memory knows. Nothing if [`Retention::max_ticks`] is 0, and then
+    /// [`SelectedTicks::complete_since`] is `until`.
     ///
     /// # Errors
     /// [`SelectError::Cancelled`].
     ///
     /// [`Retention::max_ticks`]: super::Retention::max_ticks
-    pub fn ticks(
-        &self,
-        since: u64,
-        until: u64,
-        selector: &Selector,
-        cancelled: &Cancelled,
-    ) -> Result<TicksSince, SelectError> {
+    pub fn ticks(&self, select: &SelectTicks) -> Result<SelectedTicks, SelectError> {
+        let mut counts = select.none();
         if self.ticks.most == 0 {
-            return Ok(TicksSince { ticks: Vec::new(), complete_since: until });
+            return Ok(SelectedTicks { counts, complete_since: select.until });
         }
-        let first = since.div_ceil(NANOSECONDS_OF_A_MILLISECOND);
-        let end = until.div_ceil(NANOSECONDS_OF_A_MILLISECOND);
         let accepted: Vec<bool> =
-            self.series.iter().map(|series: &Series| selector.accepts(series)).collect();
-        let mut ticks = Vec::new();
+            self.series.iter().map(|series: &Series| select.selector.accepts(series)).collect();
         for (index, kept) in self.ticks.ring.iter().enumerate() {
-            if index.is_multiple_of(LOOK_EVERY) && cancelled.is_cancelled() {
+            if index.is_multiple_of(LOOK_EVERY) && select.cancelled.is_cancelled() {
                 return Err(SelectError::Cancelled);
             }
-            if (first..end).contains(&kept.millisecond) && accepted[kept.series.0 as usize] {
-                let weight = Weight { samples: kept.samples.into(), nanoseconds: kept.nanoseconds };
-                ticks.push(Tick { millisecond: kept.millisecond, weight });
+            if let Some(part) = select.part_of(kept.millisecond)
+                && accepted[kept.series.0 as usize]
+            {
+                counts[part] += u64::from(kept.samples);
             }
         }
-        Ok(TicksSince { ticks, complete_since: self.ticks.complete_since.max(since) })
+        Ok(SelectedTicks { counts, complete_since: self.ticks_complete_since().max(select.since) })
+    }
+
+    /// Unix nanoseconds from which on the millisecond of every sample is here.
+    pub fn ticks_complete_since(&self) -> u64 {
+        self.ticks.complete_since
     }
 }
 
@@ -133,11 +110,18 @@ mod tests {
     use super::super::Retention;
     use super::super::tests::{add, small};
     use super::*;
-    use crate::model::selector::{Comparison, Matcher};
+    use crate::model::selector::{Comparison, Matcher, Selector};
+
+    fn question(since: u64, until: u64) -> SelectTicks {
+        SelectTicks { since, until, part: 1, ..SelectTicks::default() }
+    }
 
     fn milliseconds(aggregate: &Aggregate, since: u64, until: u64, selector: &Selector) -> Vec<u64> {
-        let found = aggregate.ticks(since, until, selector, &Cancelled::default()).unwrap();
-        found.ticks.iter().map(|tick| tick.millisecond).collect()
+        let question = SelectTicks { selector: selector.clone(), ..question(since, until) };
+        let found = aggregate.ticks(&question).unwrap();
+        let first = since.div_ceil(NANOSECONDS_OF_A_MILLISECOND);
+        let at = |(part, count): (usize, &u64)| vec![first + part as u64; *count as usize];
+        found.counts.iter().enumerate().flat_map(at).collect()
     }
 
     #[test]
@@ -150,7 +134,7 @@ mod tests {
             let _ = aggregate.add(millisecond * 1_000_000, series, stack, one);
         }
         let second = Selector { matchers: vec![Matcher::new("pid", Comparison::Equal, "2").unwrap()] };
-        let whole = (0, u64::MAX);
+        let whole = (20 * NANOSECONDS, 30 * NANOSECONDS);
         assert_eq!(
             milliseconds(&aggregate, whole.0, whole.1, &Selector::default()),
             [20_017, 20_999, 21_003]
@@ -168,8 +152,8 @@ mod tests {
             assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
         }
         assert_eq!(aggregate.overflow().ticks_dropped, 1);
-        let found = aggregate.ticks(0, u64::MAX, &Selector::default(), &Cancelled::default()).unwrap();
-        assert_eq!((found.ticks.len(), found.complete_since), (2, 5_001_000_000));
+        let found = aggregate.ticks(&question(0, 10 * NANOSECONDS)).unwrap();
+        assert_eq!((found.counts.iter().sum::<u64>(), found.complete_since), (2, 5_001_000_000));
     }
 
     #[test]
@@ -179,7 +163,7 @@ mod tests {
             assert_eq!(add(&mut aggregate, second, 1, &["a"]), None);
         }
         aggregate.maintain(9 * NANOSECONDS);
-        assert_eq!(milliseconds(&aggregate, 0, u64::MAX, &Selector::default()), [9_000]);
+        assert_eq!(milliseconds(&aggregate, 0, 10 * NANOSECONDS, &Selector::default()), [9_000]);
         assert_eq!(aggregate.overflow().ticks_dropped, 0);
     }
 
@@ -187,9 +171,9 @@ mod tests {
     fn nobody_waits_for_what_nobody_wants() {
         let mut aggregate = Aggregate::new(small(Some(3)), 0);
         assert_eq!(add(&mut aggregate, 5, 1, &["a"]), None);
-        let cancelled = Cancelled::default();
-        cancelled.cancel();
-        let refused = aggregate.ticks(0, u64::MAX, &Selector::default(), &cancelled);
+        let question = question(0, 10 * NANOSECONDS);
+        question.cancelled.cancel();
+        let refused = aggregate.ticks(&question);
         assert!(matches!(refused, Err(SelectError::Cancelled)));
     }
 }

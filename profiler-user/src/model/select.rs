@@ -70,6 +70,49 @@ pub struct SelectedRow {
     pub weight: Weight,
 }
 
+/// A question about moments: how many samples were taken in each part of a range. Times are Unix nanoseconds.
+#[derive(Clone, Debug, Default)]
+pub struct SelectTicks {
+    /// From this time on.
+    pub since: u64,
+    /// Up to but not including this time. Who asks bounds how many parts there are.
+    pub until: u64,
+    /// These series.
+    pub selector: Selector,
+    /// Milliseconds of a part; the first one begins at `since`.
+    pub part: u64,
+    /// Set by whoever does not want the answer any more.
+    pub cancelled: Cancelled,
+}
+
+/// How many samples were taken when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SelectedTicks {
+    /// Of each part of the range.
+    pub counts: Vec<u64>,
+    /// From this time on the moment of every sample is known; at least the question's `since`.
+    pub complete_since: u64,
+}
+
+impl SelectTicks {
+    /// For each part that no sample was taken.
+    pub fn none(&self) -> Vec<u64> {
+        let (first, end) = self.milliseconds();
+        vec![0; end.saturating_sub(first).div_ceil(self.part.max(1)) as usize]
+    }
+
+    /// The part that has a moment, Unix milliseconds; `None`: it is outside.
+    pub fn part_of(&self, millisecond: u64) -> Option<usize> {
+        let (first, end) = self.milliseconds();
+        (first..end).contains(&millisecond).then(|| ((millisecond - first) / self.part.max(1)) as usize)
+    }
+
+    /// Whole milliseconds are at or after a moment if they are so after it was rounded up.
+    fn milliseconds(&self) -> (u64, u64) {
+        (self.since.div_ceil(1_000_000), self.until.div_ceil(1_000_000))
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {

@@ -11,7 +11,7 @@ use super::LOOK_EVERY;
 use crate::aggregate::Aggregate;
 use crate::model::copier::Copier;
 use crate::model::labels::NAMES;
-use crate::model::select::{Select, SelectError, Selected};
+use crate::model::select::{Select, SelectError, Selected, SelectedRow};
 use crate::model::{About, Frame, FrameKind, Profile, SampleLabels, StackId, Stacks, Weight};
 
 /// How to look at what was selected.
@@ -62,7 +62,7 @@ pub fn labelled(selected: &Selected, select: &Select, view: View) -> Result<Prof
         sets.insert_full(pairs.filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>()).0 as u32
     };
     let set_of: Vec<u32> = selected.groups.iter().map(set_of).collect();
-    let mut profile = shape(selected, select, view, |group| Some(set_of[group as usize]))?;
+    let mut profile = shape(selected, select, view, |row| Some(set_of[row.group as usize]))?;
     profile.labels.sets = sets.into_iter().collect();
     Ok(profile)
 }
@@ -89,12 +89,12 @@ pub fn recorded(
     Ok(profile)
 }
 
-/// Makes the profile; samples of groups that `set_of` answers differently for are apart.
-fn shape(
+/// Makes the profile; samples of rows that `set_of` answers differently for are apart.
+pub(super) fn shape(
     selected: &Selected,
     select: &Select,
     view: View,
-    set_of: impl Fn(u32) -> Option<u32>,
+    set_of: impl Fn(&SelectedRow) -> Option<u32>,
 ) -> Result<Profile, SelectError> {
     let mut stacks = Stacks::default();
     let shaped = |frame: &Frame| if view.lines { frame.clone() } else { frame.by_function() };
@@ -116,7 +116,7 @@ fn shape(
         }
         let Some(stack) = row.stack else { continue };
         let stack = copier.copy(stack, roots[row.group as usize], &mut stacks);
-        *samples.entry((stack, set_of(row.group))).or_default() += row.weight;
+        *samples.entry((stack, set_of(row))).or_default() += row.weight;
     }
     let since = selected.complete_since.clamp(select.since, select.until);
     let about = About { start: since, duration: select.until - since, ..About::default() };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::NANOSECONDS;
 use crate::aggregate::{Aggregate, Window};
-use crate::model::select::{Select, SelectError, Selected};
+use crate::model::select::{Select, SelectError, SelectTicks, Selected, SelectedTicks};
 
 /// What remembers more than memory does.
 pub trait History: Send + Sync {
@@ -28,6 +28,12 @@ pub trait Snapshot: Send {
     /// # Errors
     /// As [`SelectError`] says.
     fn select(&self, select: &Select) -> Result<Selected, SelectError>;
+
+    /// How many samples were taken when. It may take as long.
+    ///
+    /// # Errors
+    /// As [`SelectError`] says.
+    fn ticks(&self, select: &SelectTicks) -> Result<SelectedTicks, SelectError>;
 
     /// Nanoseconds of the coarsest steps that samples since this time (Unix nanoseconds) are kept in.
     fn resolution(&self, since: u64) -> u64;
@@ -62,6 +68,22 @@ impl Source {
         // Samples go on while files are read.
         drop(aggregate);
         snapshot.select(select)
+    }
+
+    /// How many samples were taken when, by the same rule: memory answers if it has the milliseconds of the whole range.
+    ///
+    /// # Errors
+    /// As [`SelectError`] says.
+    pub fn ticks(&self, select: &SelectTicks) -> Result<SelectedTicks, SelectError> {
+        let aggregate = self.lock();
+        let snapshot = match &self.history {
+            Some(history) if select.since < aggregate.ticks_complete_since() => {
+                history.snapshot(aggregate.pending_windows())
+            }
+            _ => return aggregate.ticks(select),
+        };
+        drop(aggregate);
+        snapshot.ticks(select)
     }
 
     /// Nanoseconds of the steps that samples since this time (Unix nanoseconds) can be told apart by.
@@ -121,6 +143,10 @@ mod tests {
             })
         }
 
+        fn ticks(&self, select: &SelectTicks) -> Result<SelectedTicks, SelectError> {
+            Ok(SelectedTicks { counts: vec![1000 + self.0 as u64], complete_since: select.since })
+        }
+
         fn resolution(&self, _: u64) -> u64 {
             60 * NANOSECONDS
         }
@@ -159,6 +185,20 @@ mod tests {
         let both = source(Some(Arc::new(Counting)));
         assert_eq!(asked(&both, 100), (1, 100, 1));
         assert_eq!(asked(&both, 99), (1001, 99, 60));
+    }
+
+    #[test]
+    fn moments_are_asked_by_the_same_rule() {
+        let asked = |source: &Source, since: u64| {
+            let (since, until) = (since * NANOSECONDS, 110 * NANOSECONDS);
+            let select = SelectTicks { since, until, part: 20_000, ..SelectTicks::default() };
+            let found = source.ticks(&select).unwrap();
+            (found.counts, found.complete_since / NANOSECONDS)
+        };
+        let both = source(Some(Arc::new(Counting)));
+        assert_eq!(asked(&both, 100), (vec![1], 100));
+        assert_eq!(asked(&both, 99), (vec![1001], 99));
+        assert_eq!(asked(&source(None), 99), (vec![1], 100));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::source::{History, Snapshot};
 use crate::aggregate::Window;
-use crate::model::select::{Select, SelectError, Selected};
+use crate::model::select::{Select, SelectError, SelectTicks, Selected, SelectedTicks};
 use crate::store::{self, Store};
 
 impl History for Store {
@@ -18,6 +18,10 @@ impl History for Store {
 impl Snapshot for store::Snapshot {
     fn select(&self, select: &Select) -> Result<Selected, SelectError> {
         store::Snapshot::select(self, select)
+    }
+
+    fn ticks(&self, select: &SelectTicks) -> Result<SelectedTicks, SelectError> {
+        store::Snapshot::ticks(self, select)
     }
 
     fn resolution(&self, since: u64) -> u64 {

@@ -38,6 +38,11 @@ pub struct Node {
 impl Tree {
     /// The tree of a profile.
     pub fn new(profile: &Profile) -> Tree {
+        Tree::with_places(profile).0
+    }
+
+    /// The same, and of each of the profile's samples the index of its node; `None`: it weighs nothing.
+    pub fn with_places(profile: &Profile) -> (Tree, Vec<Option<usize>>) {
         let mut texts = IndexSet::default();
         texts.insert(String::new());
         let text_of: Vec<usize> =
@@ -80,13 +85,15 @@ impl Tree {
             let Node { parent, total, .. } = nodes[index];
             nodes[parent].total += total;
         }
-        Tree { nodes: pre_order(nodes, &texts, 1), texts }
+        let (nodes, place) = pre_order(nodes, &texts, 1);
+        let places = profile.samples.iter().map(|(stack, _)| place[node_of[stack.index()]]).collect();
+        (Tree { nodes, texts }, places)
     }
 
     /// The same tree without the nodes that have fewer samples than `least`; their weight stays in the totals below
     /// them, so that such a node's total is more than its own and its children's.
     pub fn pruned(self, least: u64) -> Tree {
-        Tree { nodes: pre_order(self.nodes, &self.texts, least.max(1)), texts: self.texts }
+        Tree { nodes: pre_order(self.nodes, &self.texts, least.max(1)).0, texts: self.texts }
     }
 
     /// The text of a node's frame; empty for node 0.
@@ -112,8 +119,13 @@ impl Tree {
     }
 }
 
-/// Sorts children by text, leaves out what has fewer samples than `least`, and renumbers.
-fn pre_order(nodes: Vec<Node>, texts: &IndexSet<String, FxBuildHasher>, least: u64) -> Vec<Node> {
+/// Sorts children by text, leaves out what has fewer samples than `least`, and renumbers. Also of each old index the new
+/// one; `None`: it is left out.
+fn pre_order(
+    nodes: Vec<Node>,
+    texts: &IndexSet<String, FxBuildHasher>,
+    least: u64,
+) -> (Vec<Node>, Vec<Option<usize>>) {
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
     for (index, node) in nodes.iter().enumerate().skip(1) {
         if node.total.samples >= least {
@@ -121,17 +133,19 @@ fn pre_order(nodes: Vec<Node>, texts: &IndexSet<String, FxBuildHasher>, least: u
         }
     }
     let mut ordered: Vec<Node> = Vec::with_capacity(nodes.len());
+    let mut place = vec![None; nodes.len()];
     // (old index, new index of the parent), the next one last: a stack, since a path may be deep.
     let mut todo = vec![(0, 0)];
     while let Some((old, parent)) = todo.pop() {
         let new = ordered.len();
         ordered.push(Node { parent, ..nodes[old] });
+        place[old] = Some(new);
         let mut next = std::mem::take(&mut children[old]);
         // Texts are distinct among the children of a node.
         next.sort_unstable_by(|&left, &right| texts[nodes[right].text].cmp(&texts[nodes[left].text]));
         todo.extend(next.into_iter().map(|child| (child, new)));
     }
-    ordered
+    (ordered, place)
 }
 
 #[cfg(test)]

@@ -2,18 +2,21 @@
 //!
 //! ```text
 //! 0   4  "FTW1"; another number: another version
-//! 4   4  bytes of `samples`
+//! 4   4  bytes of `samples` and `ticks`
 //! 8   4  bytes of `stacks`; 0: no stack is new
 //! 12  4  number of the first log of the run that wrote it
 //! 16  8  number of the window in that run
 //! 24  16 the first bytes of the SHA-256 of the 24 before and of all after
-//! 40     `samples`, then `stacks`: each an Arrow IPC stream with one batch
+//! 40     `samples`, then `ticks` if there are any, then `stacks`: each an Arrow IPC stream with one batch
 //! ```
 //!
 //! Numbers have their least significant byte first. One IPC stream for the whole log was rejected: it has no checksum, so
 //! that a bit that flips is a sample that never was, and whoever reads it must believe the lengths in it. Two logs, one for
 //! each table, were too: a window is in one write and one fsync here, or it is not there. The numbers of run and window
-//! tell a block that was written twice, as the log that was tried first could not be cut. It must not know files.
+//! tell a block that was written twice, as the log that was tried first could not be cut.
+//!
+//! `ticks` came later: a stream says where it ends, so who does not know of them reads `samples` and does not see what
+//! follows, and a block without them is what it was before. It must not know files.
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
@@ -21,7 +24,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 use sha2::{Digest, Sha256};
 
-use super::schema::{SAMPLES, STACKS};
+use super::schema::{SAMPLES, STACKS, TICKS};
 
 /// Of this version.
 const MAGIC: [u8; 4] = *b"FTW1";
@@ -45,6 +48,8 @@ pub struct Block {
     pub id: BlockId,
     /// Rows of `samples`.
     pub samples: RecordBatch,
+    /// Rows of `ticks`.
+    pub ticks: Option<RecordBatch>,
     /// Rows of `stacks` that were new.
     pub stacks: Option<RecordBatch>,
 }
@@ -74,6 +79,9 @@ impl Block {
     pub fn encode(&self) -> Result<Vec<u8>, ArrowError> {
         let mut bytes = vec![0; HEADER];
         write_stream(&self.samples, &mut bytes)?;
+        if let Some(ticks) = &self.ticks {
+            write_stream(ticks, &mut bytes)?;
+        }
         let samples = bytes.len() - HEADER;
         if let Some(stacks) = &self.stacks {
             write_stream(stacks, &mut bytes)?;
@@ -103,14 +111,15 @@ impl Block {
         if sum(&header[..SUMMED], &block[HEADER..]) != header[SUMMED..] {
             return Err(BlockError::Sum);
         }
-        let samples = HEADER + number(header, 4) as usize;
-        let stacks = match &block[samples..] {
-            [] => None,
-            stacks => Some(read_stream(stacks, &STACKS)?),
-        };
+        let end = HEADER + number(header, 4) as usize;
+        let (samples, mut stacks) = (&block[HEADER..end], &block[end..]);
+        let mut rest = samples;
+        let samples = read_stream(&mut rest, &SAMPLES)?;
+        let ticks = if rest.is_empty() { None } else { Some(read_stream(&mut rest, &TICKS)?) };
+        let stacks = if stacks.is_empty() { None } else { Some(read_stream(&mut stacks, &STACKS)?) };
         let window = u64::from(number(header, 16)) | u64::from(number(header, 20)) << 32;
         let id = BlockId { run: number(header, 12), window };
-        Ok((Block { id, samples: read_stream(&block[HEADER..samples], &SAMPLES)?, stacks }, length))
+        Ok((Block { id, samples, ticks, stacks }, length))
     }
 }
 
@@ -143,13 +152,18 @@ fn write_stream(batch: &RecordBatch, bytes: &mut Vec<u8>) -> Result<(), ArrowErr
     writer.finish()
 }
 
-fn read_stream(bytes: &[u8], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+/// Reads a stream to its end; `bytes` is what follows it then.
+fn read_stream(bytes: &mut &[u8], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let mut reader = StreamReader::try_new(bytes, None)?;
     if reader.schema() != *schema {
         return Err(ArrowError::SchemaError("its columns are not those of this version".to_owned()));
     }
     let nothing = || ArrowError::ParseError("there is no batch".to_owned());
-    reader.next().ok_or_else(nothing)?
+    let batch = reader.next().ok_or_else(nothing)??;
+    match reader.next() {
+        None => Ok(batch),
+        Some(_) => Err(ArrowError::ParseError("there is more than one batch".to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -161,7 +175,7 @@ mod tests {
     fn block() -> Block {
         let encoded = encode(&window(0, 3), "node", |_, _| true);
         let id = BlockId { run: 7, window: 1 << 40 };
-        Block { id, samples: encoded.samples, stacks: Some(encoded.stacks) }
+        Block { id, samples: encoded.samples, ticks: Some(encoded.ticks), stacks: Some(encoded.stacks) }
     }
 
     #[test]
@@ -172,11 +186,29 @@ mod tests {
         bytes.extend_from_slice(b"what comes after");
         let (read, took) = Block::decode(&bytes).unwrap();
         assert_eq!(
-            (read.id, read.samples, read.stacks, took),
-            (block.id, block.samples, block.stacks, length)
+            (read.id, read.samples, read.ticks, read.stacks, took),
+            (block.id, block.samples, block.ticks, block.stacks, length)
         );
         let bare = Block { stacks: None, ..self::block() };
         assert_eq!(Block::decode(&bare.encode().unwrap()).unwrap().0.stacks, None);
+        assert!(self::block().ticks.is_some_and(|ticks| ticks.num_rows() > 0));
+    }
+
+    #[test]
+    fn what_knows_no_ticks_reads_the_rest_and_what_has_none_is_read() {
+        let block = block();
+        let bytes = block.encode().unwrap();
+        // As it was read before there were ticks: one stream at the beginning of each part, whatever follows it.
+        let stacks = HEADER + number(&bytes, 4) as usize;
+        for (part, expected) in
+            [(&bytes[HEADER..stacks], &block.samples), (&bytes[stacks..], block.stacks.as_ref().unwrap())]
+        {
+            let read = StreamReader::try_new(part, None).unwrap().next().unwrap().unwrap();
+            assert_eq!(read, *expected);
+        }
+        let before = Block { ticks: None, ..block.clone() };
+        let read = Block::decode(&before.encode().unwrap()).unwrap().0;
+        assert_eq!((read.ticks, read.samples, read.stacks), (None, block.samples, block.stacks));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StructArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, SchemaRef};
 
-use super::rows::{SampleRow, StackRow};
+use super::rows::{SampleRow, SeriesKey, StackRow};
 use super::schema::{SAMPLES, SERIES_TEXTS, STACKS, frame_fields, label_fields};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -25,10 +25,9 @@ pub fn date_of(time: i64) -> i32 {
     i32::try_from(time.div_euclid(DAY_MS)).unwrap_or(if time < 0 { i32::MIN } else { i32::MAX })
 }
 
-/// Builds a batch of `samples`.
-pub struct SamplesBuilder {
+/// Builds the columns that say what a row of `samples` or `ticks` is of.
+pub(super) struct SeriesBuilder {
     node: Arc<str>,
-    rows: usize,
     time: TimestampMillisecondBuilder,
     window: Int32Builder,
     nodes: Texts,
@@ -38,23 +37,19 @@ pub struct SamplesBuilder {
     pid: Int32Builder,
     tid: Int32Builder,
     interpreter: Int64Builder,
-    stack: BinaryDictionaryBuilder<Int32Type>,
-    value: Int64Builder,
-    samples: Int64Builder,
     labels: MapBuilder<StringBuilder, StringBuilder>,
 }
 
-impl SamplesBuilder {
+impl SeriesBuilder {
     /// An empty one, for rows of this node.
-    pub fn new(node: &str) -> SamplesBuilder {
+    pub(super) fn new(node: &str) -> SeriesBuilder {
         let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
         let fields = label_fields();
         let labels = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new())
             .with_keys_field(fields[0].clone())
             .with_values_field(fields[1].clone());
-        SamplesBuilder {
+        SeriesBuilder {
             node: node.into(),
-            rows: 0,
             time: TimestampMillisecondBuilder::new().with_timezone("UTC"),
             window: Int32Builder::new(),
             nodes: Texts::new(),
@@ -64,21 +59,16 @@ impl SamplesBuilder {
             pid: Int32Builder::new(),
             tid: Int32Builder::new(),
             interpreter: Int64Builder::new(),
-            stack: BinaryDictionaryBuilder::new(),
-            value: Int64Builder::new(),
-            samples: Int64Builder::new(),
             labels,
         }
     }
 
-    /// Adds a row.
-    pub fn push(&mut self, row: &SampleRow) {
-        self.rows += 1;
-        self.time.append_value(row.time);
-        self.window.append_value(row.window);
+    /// Adds a row of a series, and of a window that began at a time (Unix milliseconds) and is so many milliseconds long.
+    pub(super) fn push(&mut self, (time, window): (i64, i32), series: &SeriesKey) {
+        self.time.append_value(time);
+        self.window.append_value(window);
         self.nodes.append_value(&self.node);
-        self.date.append_value(date_of(row.time));
-        let series = &row.series;
+        self.date.append_value(date_of(time));
         self.sample_type.append_value(&series.sample_type);
         for (builder, text) in self.texts.iter_mut().zip(&series.texts) {
             builder.append_value(text);
@@ -86,14 +76,60 @@ impl SamplesBuilder {
         self.pid.append_value(series.pid);
         self.tid.append_value(series.tid);
         self.interpreter.append_option(series.interpreter);
-        self.stack.append_value(row.stack);
-        self.value.append_value(row.value);
-        self.samples.append_value(row.samples);
         for (name, value) in &series.labels {
             self.labels.keys().append_value(name);
             self.labels.values().append_value(value);
         }
         self.labels.append(true).expect("as many keys as values");
+    }
+
+    /// The columns up to `interpreter`, and `labels`; no row is left.
+    pub(super) fn finish(&mut self) -> (Vec<ArrayRef>, ArrayRef) {
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(self.time.finish()),
+            Arc::new(self.window.finish()),
+            Arc::new(self.nodes.finish()),
+            Arc::new(self.date.finish()),
+            Arc::new(self.sample_type.finish()),
+        ];
+        columns.extend(self.texts.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
+        columns.extend([
+            Arc::new(self.pid.finish()) as ArrayRef,
+            Arc::new(self.tid.finish()),
+            Arc::new(self.interpreter.finish()),
+        ]);
+        (columns, Arc::new(self.labels.finish()))
+    }
+}
+
+/// Builds a batch of `samples`.
+pub struct SamplesBuilder {
+    rows: usize,
+    series: SeriesBuilder,
+    stack: BinaryDictionaryBuilder<Int32Type>,
+    value: Int64Builder,
+    samples: Int64Builder,
+}
+
+impl SamplesBuilder {
+    /// An empty one, for rows of this node.
+    pub fn new(node: &str) -> SamplesBuilder {
+        SamplesBuilder {
+            rows: 0,
+            series: SeriesBuilder::new(node),
+            stack: BinaryDictionaryBuilder::new(),
+            value: Int64Builder::new(),
+            samples: Int64Builder::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, row: &SampleRow) {
+        self.rows += 1;
+        self.series.push((row.time, row.window), &row.series);
+        self.stack.append_value(row.stack);
+        self.value.append_value(row.value);
+        self.samples.append_value(row.samples);
     }
 
     /// How many rows there are.
@@ -109,22 +145,12 @@ impl SamplesBuilder {
     /// The rows as a batch; none are left.
     pub fn finish(&mut self) -> RecordBatch {
         self.rows = 0;
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(self.time.finish()),
-            Arc::new(self.window.finish()),
-            Arc::new(self.nodes.finish()),
-            Arc::new(self.date.finish()),
-            Arc::new(self.sample_type.finish()),
-        ];
-        columns.extend(self.texts.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
+        let (mut columns, labels) = self.series.finish();
         columns.extend([
-            Arc::new(self.pid.finish()) as ArrayRef,
-            Arc::new(self.tid.finish()),
-            Arc::new(self.interpreter.finish()),
-            Arc::new(self.stack.finish()),
+            Arc::new(self.stack.finish()) as ArrayRef,
             Arc::new(self.value.finish()),
             Arc::new(self.samples.finish()),
-            Arc::new(self.labels.finish()),
+            labels,
         ]);
         batch(SAMPLES.clone(), columns)
     }
@@ -220,7 +246,7 @@ impl StacksBuilder {
 }
 
 /// Builders take far more memory than a window fills, and a log's windows stay in memory for minutes.
-fn batch(schema: SchemaRef, mut columns: Vec<ArrayRef>) -> RecordBatch {
+pub(super) fn batch(schema: SchemaRef, mut columns: Vec<ArrayRef>) -> RecordBatch {
     columns.iter_mut().for_each(|column| column.shrink_to_fit());
     RecordBatch::try_new(schema, columns).expect("columns as the schema has them")
 }

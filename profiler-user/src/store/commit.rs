@@ -63,9 +63,15 @@ impl Worker {
             let encoded = encode(window, &node, |date, stack| !self.known.contains(date, stack));
             encoded.hashes.iter().for_each(|&stack| self.known.insert(date, stack));
             let stacks = (encoded.stacks.num_rows() > 0).then_some(encoded.stacks);
-            let written = Written::new(node.clone(), encoded.samples, stacks);
+            let ticks = (encoded.ticks.num_rows() > 0).then_some(encoded.ticks);
+            let written = Written::new(node.clone(), encoded.samples, (ticks, stacks));
             let id = BlockId { run: self.run, window: self.next_window };
-            let block = Block { id, samples: written.samples.clone(), stacks: written.stacks.clone() };
+            let block = Block {
+                id,
+                samples: written.samples.clone(),
+                ticks: written.ticks.clone(),
+                stacks: written.stacks.clone(),
+            };
             windows.push(OnItsWay {
                 written: Arc::new(written),
                 date,

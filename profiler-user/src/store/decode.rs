@@ -147,7 +147,7 @@ pub fn node_of(batch: &RecordBatch) -> Result<Arc<str>, Malformed> {
     Texts::new(node.as_dictionary(), &mut Interner::default())?.get(0)
 }
 
-fn column<'a>(
+pub(super) fn column<'a>(
     batch: &'a RecordBatch,
     name: &str,
     kind: &DataType,
@@ -200,7 +200,7 @@ impl<'a> Texts<'a> {
 }
 
 /// The columns that tell one series from another.
-struct SeriesColumns<'a> {
+pub(super) struct SeriesColumns<'a> {
     sample_type: Texts<'a>,
     texts: Vec<Texts<'a>>,
     pid: &'a [i32],
@@ -213,7 +213,10 @@ struct SeriesColumns<'a> {
 
 impl<'a> SeriesColumns<'a> {
     /// Of a batch whose columns were checked.
-    fn new(batch: &'a RecordBatch, interner: &mut Interner) -> Result<SeriesColumns<'a>, Malformed> {
+    pub(super) fn new(
+        batch: &'a RecordBatch,
+        interner: &mut Interner,
+    ) -> Result<SeriesColumns<'a>, Malformed> {
         let mut texts = |name: &str| Texts::new(batch[name].as_dictionary(), interner);
         let labels = batch["labels"].as_map();
         let (label_keys, label_values) = (labels.keys().as_string(), labels.values().as_string());
@@ -246,7 +249,7 @@ impl<'a> SeriesColumns<'a> {
             .map(|at| (self.label_keys.value(at), self.label_values.value(at)))
     }
 
-    fn series(&self, row: usize, interner: &mut Interner) -> Result<Arc<SeriesKey>, Malformed> {
+    pub(super) fn series(&self, row: usize, interner: &mut Interner) -> Result<Arc<SeriesKey>, Malformed> {
         let texts: Vec<Arc<str>> = self.texts.iter().map(|text| text.get(row)).collect::<Result<_, _>>()?;
         let texts = texts.try_into().map_err(|_| Malformed("columns are missing".to_owned()))?;
         let labels =

@@ -1,4 +1,4 @@
-//! A window of the aggregate as rows and batches of both tables.
+//! A window of the aggregate as rows and batches of all tables.
 //!
 //! **The id of a stack** is the first 16 bytes of the SHA-256 of its frames, so that the same stack has the same id on
 //! every node and on every day. What is hashed is, with all numbers as 4 bytes, least significant first, and each text as
@@ -20,18 +20,21 @@ use sha2::{Digest, Sha256};
 use super::build::{SamplesBuilder, StacksBuilder, date_of};
 use super::modules;
 use super::rows::{FrameRow, SampleRow, SeriesKey, StackHash, StackRow};
-use crate::aggregate::Window;
+use super::ticks::{TickRow, TicksBuilder};
+use crate::aggregate::{Window, WindowTicks};
 use crate::model::labels::NAMES;
 use crate::model::{Frame, FrameId, FrameKind, Series, StackId};
 
 /// The sample type of CPU time: `value` is nanoseconds.
 pub const CPU: &str = "cpu";
 
-/// A window as both tables have it.
+/// A window as the tables have it.
 #[derive(Clone, Debug)]
 pub struct Encoded {
     /// Rows of `samples`, sorted as the table is.
     pub samples: RecordBatch,
+    /// Rows of `ticks`, sorted as the table is; may be empty.
+    pub ticks: RecordBatch,
     /// Rows of `stacks` that were asked for, sorted as the table is; may be empty.
     pub stacks: RecordBatch,
     /// The ids of these.
@@ -61,7 +64,7 @@ pub fn encode(window: &Window, node: &str, wanted: impl Fn(i32, &StackHash) -> b
     }
     let series: Vec<Arc<SeriesKey>> =
         window.series.iter().map(|series| Arc::new(series_key(series))).collect();
-    let length = i32::try_from(window.length / 1_000_000).unwrap_or(i32::MAX);
+    let length = length_of(window);
     let mut rows: Vec<SampleRow> = window
         .rows
         .iter()
@@ -77,17 +80,41 @@ pub fn encode(window: &Window, node: &str, wanted: impl Fn(i32, &StackHash) -> b
     rows.sort_by(SampleRow::compare);
     let mut samples = SamplesBuilder::new(node);
     rows.iter().for_each(|row| samples.push(row));
+    let ticks = ticks(window, &series, node);
     let mut sorted: Vec<StackRow> = stacks.into_values().collect();
     sorted.sort_unstable_by(StackRow::compare);
     let mut builder = StacksBuilder::new(node, date);
     sorted.iter().for_each(|row| builder.push(row));
     Encoded {
         samples: samples.finish(),
+        ticks,
         stacks: builder.finish(),
         hashes: sorted.iter().map(|row| row.stack).collect(),
         date,
         weight: window.rows.iter().map(|row| row.weight.samples).sum(),
     }
+}
+
+/// The window's rows of `ticks`; `series` are its series.
+fn ticks(window: &Window, series: &[Arc<SeriesKey>], node: &str) -> RecordBatch {
+    let (time, length) = (milliseconds(window.start), length_of(window));
+    let offset = |&offset: &u32| i32::try_from(offset).unwrap_or(i32::MAX);
+    let row = |ticks: &WindowTicks| TickRow {
+        series: series[ticks.series as usize].clone(),
+        time,
+        window: length,
+        offsets: ticks.offsets.iter().map(offset).collect(),
+    };
+    let mut rows: Vec<TickRow> = window.ticks.iter().map(row).collect();
+    rows.sort_by(TickRow::compare);
+    let mut builder = TicksBuilder::new(node);
+    rows.iter().for_each(|row| builder.push(row));
+    builder.finish()
+}
+
+/// Milliseconds of a window.
+fn length_of(window: &Window) -> i32 {
+    i32::try_from(window.length / 1_000_000).unwrap_or(i32::MAX)
 }
 
 /// Unix milliseconds of Unix nanoseconds.
@@ -228,7 +255,7 @@ mod tests {
     use super::*;
     use crate::aggregate::WindowRow;
     use crate::model::{Labels, Pid, Reason, Stacks, Tid, Weight};
-    use crate::store::schema::{SAMPLES, STACKS, VERSION, frame_fields};
+    use crate::store::schema::{SAMPLES, STACKS, TICKS, VERSION, frame_fields};
 
     const CONTRACT: &str = include_str!("../../../docs/store.md");
 
@@ -265,6 +292,9 @@ mod tests {
             length: 10_000_000_000,
             series: vec![series("web", 8), series("api", 9)],
             rows: vec![row(0, deep, 3), row(1, flat, 2), row(1, deep, 1)],
+            ticks: [(0, vec![0, 5, 9_999]), (1, vec![7, 7, 8])]
+                .map(|(series, offsets)| WindowTicks { series, offsets })
+                .to_vec(),
             stacks,
         }
     }
@@ -289,6 +319,11 @@ mod tests {
         assert_eq!(encoded.stacks["frames"].as_list::<i32>().value_length(0), 2);
         assert_eq!(samples["labels"].as_map().value_length(0), 1);
         assert!(samples["interpreter"].is_null(0));
+        // `api` is before `web` here too.
+        let ticks = encoded.ticks["offsets"].as_list::<i32>();
+        assert_eq!(ticks.value(0).as_primitive::<Int32Type>().values(), &[7, 7, 8]);
+        assert_eq!(ticks.value(1).as_primitive::<Int32Type>().values(), &[0, 5, 9_999]);
+        assert_eq!(encoded.ticks["pid"].as_primitive::<Int32Type>().values(), &[9, 8]);
     }
 
     #[test]
@@ -315,8 +350,10 @@ mod tests {
 
     #[test]
     fn the_contract_has_every_column() {
-        let columns =
-            [SAMPLES.fields(), STACKS.fields()].into_iter().flatten().map(|field| field.name().clone());
+        let columns = [SAMPLES.fields(), STACKS.fields(), TICKS.fields()]
+            .into_iter()
+            .flatten()
+            .map(|field| field.name().clone());
         let frames = frame_fields().iter().map(|field| format!(".{}", field.name())).collect::<Vec<_>>();
         for name in columns.chain(frames) {
             assert!(CONTRACT.contains(&format!("`{name}`")), "docs/store.md does not have `{name}`");

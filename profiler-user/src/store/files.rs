@@ -60,7 +60,7 @@ pub fn look(objects: &Objects, name: SegmentName, bytes: u64) -> Result<Segment,
 
 fn segment_of(name: SegmentName, bytes: u64, footer: &Footer) -> Result<Segment, FileError> {
     let times = match name.table {
-        Table::Samples => footer.times.ok_or_else(|| {
+        Table::Samples | Table::Ticks => footer.times.ok_or_else(|| {
             content(&name)(Malformed("it does not say of which time it is".to_owned()).into())
         })?,
         Table::Stacks => day(&name.partition),

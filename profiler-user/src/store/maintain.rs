@@ -35,6 +35,7 @@ impl Worker {
         };
         match job {
             Some(Job::Delete(segment)) => self.expire(&segment),
+            Some(Job::Forget(segment)) => self.forget(&segment),
             Some(Job::Merge { inputs, output }) => self.put_together(&inputs, output)?,
             None => {
                 if compact {
@@ -67,6 +68,12 @@ impl Worker {
         self.discard(std::slice::from_ref(segment));
     }
 
+    /// No limit makes it go: what it has is not kept for longer.
+    fn forget(&mut self, segment: &Arc<Segment>) {
+        self.shared.lock().replace(std::slice::from_ref(segment), Vec::new());
+        self.discard(std::slice::from_ref(segment));
+    }
+
     fn discard(&mut self, segments: &[Arc<Segment>]) {
         for segment in segments {
             if segment.name.table == Table::Stacks && *segment.name.partition.node == *self.options.node {
@@ -91,6 +98,7 @@ impl Worker {
         let merged = match output.table {
             Table::Samples => merge::samples(&output.partition, sources, step),
             Table::Stacks => merge::stacks(&output.partition, sources),
+            Table::Ticks => merge::ticks(&output.partition, sources),
         };
         let content = match merged {
             Err(MergeError { input: Some(input), error }) => {

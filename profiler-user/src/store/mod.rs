@@ -35,6 +35,7 @@ pub mod steps;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod ticks;
 mod worker;
 
 use std::sync::Arc;
@@ -172,9 +173,11 @@ impl Drop for Store {
 /// Bytes that a window takes in memory, roughly.
 fn size(window: &Window) -> usize {
     let texts: usize = window.stacks.frames().map(|frame| frame.function.len() + frame.file.len()).sum();
+    let ticks: usize = window.ticks.iter().map(|ticks| 32 + ticks.offsets.len() * 4).sum();
     1000 + window.rows.len() * 40
         + window.series.len() * 300
         + window.stacks.node_count() * 60
         + window.stacks.frame_count() * 120
         + texts
+        + ticks
 }

@@ -15,17 +15,20 @@ pub enum Table {
     Samples,
     /// The stacks that `samples` names: see [`STACKS`](super::schema::STACKS).
     Stacks,
+    /// When samples were taken: see [`TICKS`](super::schema::TICKS).
+    Ticks,
 }
 
 impl Table {
-    /// Both.
-    pub const ALL: [Table; 2] = [Table::Samples, Table::Stacks];
+    /// All.
+    pub const ALL: [Table; 3] = [Table::Samples, Table::Stacks, Table::Ticks];
 
     /// The folder that its files are in.
     pub const fn name(self) -> &'static str {
         match self {
             Table::Samples => "samples",
             Table::Stacks => "stacks",
+            Table::Ticks => "ticks",
         }
     }
 }

@@ -49,6 +49,8 @@ pub enum Job {
     },
     /// It is too old, or there is no room.
     Delete(Arc<Segment>),
+    /// It is of `ticks`, and its day is rolled up.
+    Forget(Arc<Segment>),
 }
 
 /// What a plan is made by.
@@ -71,6 +73,9 @@ pub fn next(situation: &Situation<'_>, limits: &Limits, intervals: &Intervals) -
     if let Some(segment) = too_old(situation, limits).or_else(|| too_much(situation, limits)) {
         return Some(Job::Delete(segment));
     }
+    if let Some(segment) = rolled_up_ticks(situation, intervals) {
+        return Some(Job::Forget(segment));
+    }
     let mut partitions: BTreeMap<(Table, &Partition), Vec<&Arc<Segment>>> = BTreeMap::new();
     for segment in situation.segments {
         partitions.entry((segment.name.table, &segment.name.partition)).or_default().push(segment);
@@ -83,7 +88,7 @@ pub fn next(situation: &Situation<'_>, limits: &Limits, intervals: &Intervals) -
             // Not made by us: a file that covers one that it was not made of must not come to be.
             continue;
         }
-        let over = day(partition).1.saturating_add(milliseconds(intervals.roll_up)) <= situation.now;
+        let over = is_over(partition, situation, intervals);
         let sealed = segments.iter().filter(|segment| segment.name.level == Level::Sealed).count();
         let output = if over {
             Level::RolledUp
@@ -101,6 +106,17 @@ pub fn next(situation: &Situation<'_>, limits: &Limits, intervals: &Intervals) -
         }
     }
     None
+}
+
+/// Whether a day is to be rolled up.
+fn is_over(partition: &Partition, situation: &Situation<'_>, intervals: &Intervals) -> bool {
+    day(partition).1.saturating_add(milliseconds(intervals.roll_up)) <= situation.now
+}
+
+/// Milliseconds of a day of which minutes are kept.
+fn rolled_up_ticks(situation: &Situation<'_>, intervals: &Intervals) -> Option<Arc<Segment>> {
+    let mut ticks = situation.segments.iter().filter(|segment| segment.name.table == Table::Ticks);
+    ticks.find(|segment| is_over(&segment.name.partition, situation, intervals)).cloned()
 }
 
 /// The first files side by side that are of a lower level, as many as may be read at once and at least `least`.
@@ -127,8 +143,7 @@ fn neighbours(segments: &[&Arc<Segment>], output: Level, least: usize) -> Option
 
 fn too_old(situation: &Situation<'_>, limits: &Limits) -> Option<Arc<Segment>> {
     let oldest = situation.now.saturating_sub(milliseconds(limits.max_age));
-    let old =
-        samples(situation).filter(|segment| segment.times.1 < oldest).min_by_key(|segment| age(segment));
+    let old = aged(situation).filter(|segment| segment.times.1 < oldest).min_by_key(|segment| age(segment));
     old.cloned().or_else(|| orphaned_stacks(situation))
 }
 
@@ -137,7 +152,12 @@ fn too_much(situation: &Situation<'_>, limits: &Limits) -> Option<Arc<Segment>> 
     if bytes.saturating_add(situation.other_bytes) <= limits.max_bytes {
         return None;
     }
-    samples(situation).min_by_key(|segment| age(segment)).cloned()
+    aged(situation).min_by_key(|segment| age(segment)).cloned()
+}
+
+/// What goes by its age: stacks stay as long as there are samples.
+fn aged<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a Arc<Segment>> {
+    situation.segments.iter().filter(|segment| segment.name.table != Table::Stacks)
 }
 
 fn samples<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a Arc<Segment>> {
@@ -194,7 +214,7 @@ mod tests {
     fn merged(job: Option<Job>) -> Option<(Level, u32, u32, usize)> {
         match job? {
             Job::Merge { inputs, output } => Some((output.level, output.first, output.last, inputs.len())),
-            Job::Delete(segment) => panic!("{segment:?} is not to be deleted"),
+            Job::Delete(segment) | Job::Forget(segment) => panic!("{segment:?} is not to be deleted"),
         }
     }
 
@@ -273,6 +293,26 @@ mod tests {
             plan_with(std::slice::from_ref(&stacks), 24, false, &limits),
             Some(Job::Delete(stacks.clone()))
         );
+    }
+
+    #[test]
+    fn ticks_are_put_together_as_samples_are_and_go_when_their_day_is_rolled_up() {
+        let ticks: Vec<_> = (1..=3)
+            .map(|number| {
+                let sealed = segment(Level::Sealed, number, number);
+                let name = SegmentName { table: Table::Ticks, ..sealed.name.clone() };
+                Arc::new(Segment { name, ..(*sealed).clone() })
+            })
+            .collect();
+        assert_eq!(merged(plan(&ticks, 2, true)), Some((Level::Compacted, 1, 3, 3)));
+        assert_eq!(plan(&ticks, 48, false), Some(Job::Forget(ticks[0].clone())));
+        let samples = segment(Level::Sealed, 2, 2);
+        let files = [samples.clone(), ticks[0].clone(), ticks[1].clone()];
+        let limits = Limits { max_age: Duration::MAX, max_bytes: 2500 };
+        assert_eq!(plan_with(&files, 2, false, &limits), Some(Job::Delete(ticks[0].clone())));
+        assert_eq!(plan_with(&files[..2], 2, false, &limits), None);
+        let limits = Limits { max_age: Duration::from_secs(60), max_bytes: 2500 };
+        assert_eq!(plan_with(&ticks[..1], 24, false, &limits), Some(Job::Delete(ticks[0].clone())));
     }
 
     #[test]

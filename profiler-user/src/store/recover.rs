@@ -171,7 +171,7 @@ impl Recovery<'_> {
 /// A block as a window that is in memory. `None`: it has no rows.
 fn written(block: Block) -> Option<Written> {
     let node = node_of(&block.samples).ok()?;
-    Some(Written::new(node, block.samples, block.stacks))
+    Some(Written::new(node, block.samples, (block.ticks, block.stacks)))
 }
 
 impl Written {
@@ -179,18 +179,20 @@ impl Written {
     pub fn new(
         node: Arc<str>,
         samples: arrow_array::RecordBatch,
-        stacks: Option<arrow_array::RecordBatch>,
+        (ticks, stacks): (Option<arrow_array::RecordBatch>, Option<arrow_array::RecordBatch>),
     ) -> Written {
         use arrow_array::cast::AsArray;
         use arrow_array::types::{Int32Type, TimestampMillisecondType};
         let start = samples["time"].as_primitive::<TimestampMillisecondType>().value(0);
         let length = samples["window_ms"].as_primitive::<Int32Type>().value(0);
-        let bytes = samples.get_array_memory_size()
-            + stacks.as_ref().map_or(0, |stacks| stacks.get_array_memory_size());
+        let others = [&ticks, &stacks].into_iter().flatten();
+        let others: usize = others.map(|batch| batch.get_array_memory_size()).sum();
+        let bytes = samples.get_array_memory_size() + others;
         Written {
             partition: Partition { node, date: super::build::date_of(start) },
             times: (start, start.saturating_add(i64::from(length))),
             samples,
+            ticks,
             stacks,
             bytes,
         }

@@ -56,9 +56,8 @@ pub fn frame_fields() -> Fields {
 pub const SERIES_TEXTS: [&str; 9] =
     ["service", "namespace", "pod", "container", "unit", "user", "command", "thread", "python_version"];
 
-/// The table `samples`: a row is what one stack of one thread weighs in one window of time.
-pub static SAMPLES: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let entries = Field::new("entries", DataType::Struct(label_fields()), false);
+/// What a row of `samples` or `ticks` is of: its window, and the series but for its labels, which come last.
+fn head() -> Vec<Field> {
     let mut fields = vec![
         // When the window began, and how long it is: 10 s, after a day 60 s.
         Field::new("time", time(), false),
@@ -75,11 +74,37 @@ pub static SAMPLES: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("tid", DataType::Int32, false),
         // Number within the process, 0 the main one; null where it is not known.
         Field::new("interpreter", DataType::Int64, true),
+    ]);
+    fields
+}
+
+/// The last field of a series.
+fn labels() -> Field {
+    let entries = Field::new("entries", DataType::Struct(label_fields()), false);
+    Field::new("labels", DataType::Map(Arc::new(entries), false), false)
+}
+
+/// The table `samples`: a row is what one stack of one thread weighs in one window of time.
+pub static SAMPLES: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let mut fields = head();
+    fields.extend([
         Field::new("stack_id", stack_id_of_sample(), false),
         Field::new("value", DataType::Int64, false),
         // How many samples `value` was summed from.
         Field::new("samples", DataType::Int64, false),
-        Field::new("labels", DataType::Map(Arc::new(entries), false), false),
+        labels(),
+    ]);
+    Arc::new(Schema::new(fields))
+});
+
+/// The table `ticks`: a row is when one thread was sampled in one window of time.
+pub static TICKS: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let offset = Field::new("item", DataType::Int32, false);
+    let mut fields = head();
+    fields.extend([
+        labels(),
+        // Milliseconds from `time` on, ascending; one for each sample.
+        Field::new("offsets", DataType::List(Arc::new(offset)), false),
     ]);
     Arc::new(Schema::new(fields))
 });

@@ -46,6 +46,7 @@ impl Worker {
             new.extend(self.seal_table(Table::Stacks, log.number, partition, windows)?);
         }
         for (partition, windows) in &partitions {
+            new.extend(self.seal_table(Table::Ticks, log.number, partition, windows)?);
             new.extend(self.seal_table(Table::Samples, log.number, partition, windows)?);
         }
         if log.damaged {
@@ -79,6 +80,11 @@ impl Worker {
             Table::Samples => {
                 let sources = windows.iter().map(|window| merge::slices(table, &window.samples)).collect();
                 merge::samples(partition, sources, None).map_err(failed)?
+            }
+            Table::Ticks => {
+                let ticks = windows.iter().filter_map(|window| window.ticks.as_ref());
+                merge::ticks(partition, ticks.map(|ticks| merge::slices(table, ticks)).collect())
+                    .map_err(failed)?
             }
             Table::Stacks => {
                 let stacks = windows.iter().filter_map(|window| window.stacks.as_ref());

@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::statistics::Statistics;
@@ -21,18 +21,20 @@ use parquet::schema::types::ColumnPath;
 
 use super::names::Table;
 use super::rows::THREAD;
-use super::schema::{SAMPLES, SERIES_TEXTS, STACKS, VERSION, VERSION_KEY};
+use super::schema::{SAMPLES, SERIES_TEXTS, STACKS, TICKS, VERSION, VERSION_KEY};
 
 /// Rows of a row group of `samples`.
 const SAMPLES_GROUP: usize = 128 << 10;
 /// Rows of a row group of `stacks`, each with some dozens of frames.
 const STACKS_GROUP: usize = 4 << 10;
+/// Rows of a row group of `ticks`, each with up to some hundreds of moments.
+const TICKS_GROUP: usize = 4 << 10;
 /// Of zstd. A twentieth smaller than its default, 3, and still a fraction of a second for an hour; higher ones gain little.
 const LEVEL: i32 = 9;
 /// Fields of frames that are numbers: as whole bytes, zstd sees where a stack begins as the one before it does.
 const PLAIN: [&str; 2] = ["line", "first_line"];
-/// Rows that are read at a time: of `samples`, and of `stacks`.
-const BATCHES: [usize; 2] = [2048, 64];
+/// Rows that are read at a time: of `samples`, of `stacks`, and of `ticks`.
+const BATCHES: [usize; 3] = [2048, 64, 512];
 /// Ids that are read at a time.
 const IDS: usize = 4096;
 /// Bytes at a file's end that its footer is first looked for in.
@@ -60,6 +62,7 @@ impl Table {
         match self {
             Table::Samples => SAMPLES.clone(),
             Table::Stacks => STACKS.clone(),
+            Table::Ticks => TICKS.clone(),
         }
     }
 
@@ -69,6 +72,10 @@ impl Table {
             Table::Samples => {
                 let process = SERIES_TEXTS.into_iter().filter(|name| *name != SERIES_TEXTS[THREAD]);
                 process.chain(["pid", "stack_id", "thread", "tid", "time"]).collect()
+            }
+            Table::Ticks => {
+                let process = SERIES_TEXTS.into_iter().filter(|name| *name != SERIES_TEXTS[THREAD]);
+                process.chain(["pid", "thread", "tid", "time"]).collect()
             }
             // By their frames, which a footer can't say.
             Table::Stacks => Vec::new(),
@@ -120,7 +127,7 @@ impl SegmentWriter {
 fn properties(table: Table) -> WriterProperties {
     let schema = table.schema();
     let sorted = table.sorted_by().into_iter().map(|name| SortingColumn {
-        // None of the columns before `labels` and `frames` is nested, so fields and leaves have the same numbers.
+        // None of the columns before `labels`, `offsets` and `frames` is nested, so fields and leaves have the same numbers.
         column_idx: schema.index_of(name).expect("a column of the schema") as i32,
         descending: false,
         nulls_first: false,
@@ -128,6 +135,7 @@ fn properties(table: Table) -> WriterProperties {
     let rows = match table {
         Table::Samples => SAMPLES_GROUP,
         Table::Stacks => STACKS_GROUP,
+        Table::Ticks => TICKS_GROUP,
     };
     let properties = WriterProperties::builder()
         .set_created_by(format!("firetower {}", env!("CARGO_PKG_VERSION")))
@@ -143,7 +151,12 @@ fn properties(table: Table) -> WriterProperties {
         let path = ["frames", "list", "item", field].map(str::to_owned).to_vec();
         properties.set_column_dictionary_enabled(ColumnPath::new(path), false)
     });
-    plain.build()
+    // Moments ascend: their differences are small, which a dictionary of ten thousand of them hides.
+    let offsets = ColumnPath::new(["offsets", "list", "item"].map(str::to_owned).to_vec());
+    plain
+        .set_column_dictionary_enabled(offsets.clone(), false)
+        .set_column_encoding(offsets, Encoding::DELTA_BINARY_PACKED)
+        .build()
 }
 
 /// What a file's footer says.

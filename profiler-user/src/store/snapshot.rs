@@ -7,10 +7,13 @@ use super::encode::encode;
 use super::names::{Level, Table};
 use super::objects::Objects;
 use super::plan::{Segment, day};
-use super::select::{Content, Source, Sources, select};
+use super::select::{Content, Source, Sources, WINDOW_MS, count_ticks, select};
 use super::state::{State, Written};
 use crate::aggregate::Window;
-use crate::model::select::{Select, SelectError, Selected};
+use crate::model::select::{Select, SelectError, SelectTicks, Selected, SelectedTicks};
+
+/// A minute, nanoseconds: what windows are rolled up to.
+const ROLLED_UP: u64 = 60_000_000_000;
 
 /// All that there was when it was taken, each window once. It stays readable: files are not deleted as long as it is there,
 /// so do not keep it.
@@ -49,6 +52,36 @@ impl Snapshot {
         Ok(selected)
     }
 
+    /// How many samples were taken when. Blocks, as [`select`](Self::select) does.
+    ///
+    /// Whether moments are missing, as they were not kept, is told by the samples themselves: where a window has more of
+    /// them than moments, the answer is complete only after it. So no file must say what another has lost.
+    ///
+    /// # Errors
+    /// As [`SelectError`] says.
+    pub fn ticks(&self, question: &SelectTicks) -> Result<SelectedTicks, SelectError> {
+        // Windows are compared whole, rolled up ones too.
+        let first = question.since - question.since % ROLLED_UP;
+        let windows = Select {
+            since: first,
+            until: question.until,
+            selector: question.selector.clone(),
+            step: Some(WINDOW_MS * 1_000_000),
+            cancelled: question.cancelled.clone(),
+            ..Select::default()
+        };
+        let samples = self.select(&windows)?;
+        let counted = count_ticks(&self.objects, &self.sources(&windows).ticks, question, &windows)?;
+        let mut complete_since = samples.complete_since.max(question.since);
+        for row in &samples.rows {
+            if row.weight.samples > counted.windows.get(row.step as usize).copied().unwrap_or(0) {
+                let start = first.saturating_add(u64::from(row.step) * WINDOW_MS * 1_000_000);
+                complete_since = complete_since.max(start.saturating_add(self.resolution(start)));
+            }
+        }
+        Ok(SelectedTicks { counts: counted.parts, complete_since })
+    }
+
     /// Unix nanoseconds from which on nothing that was sampled is missing. What a crash kept from being written is not known
     /// to be missing: some ten seconds.
     pub fn complete_since(&self) -> u64 {
@@ -63,7 +96,7 @@ impl Snapshot {
             let name = &segment.name;
             name.table == Table::Samples && name.level == Level::RolledUp && segment.times.1 > since
         });
-        if rolled_up { 60_000_000_000 } else { 10_000_000_000 }
+        if rolled_up { ROLLED_UP } else { WINDOW_MS * 1_000_000 }
     }
 
     /// What there is that a question may need.
@@ -76,7 +109,8 @@ impl Snapshot {
         });
         for window in asked.filter(|window| !window.rows.is_empty()) {
             let encoded = encode(window, &self.node, |_, _| question.stacks);
-            sources.add(&Written::new(self.node.clone(), encoded.samples, Some(encoded.stacks)));
+            let others = (Some(encoded.ticks), Some(encoded.stacks));
+            sources.add(&Written::new(self.node.clone(), encoded.samples, others));
         }
         self.written.iter().for_each(|window| sources.add(window));
         for segment in self.segments.iter() {
@@ -85,6 +119,7 @@ impl Snapshot {
             match segment.name.table {
                 Table::Samples => sources.samples.push(source),
                 Table::Stacks => sources.stacks.push(source),
+                Table::Ticks => sources.ticks.push(source),
             }
         }
         sources
@@ -96,6 +131,10 @@ impl Sources {
         let (start, end) = day(&window.partition);
         let samples = Content::Batches(vec![window.samples.clone()]);
         self.samples.push(Source { content: samples, times: window.times.0..window.times.1 });
+        if let Some(ticks) = &window.ticks {
+            let content = Content::Batches(vec![ticks.clone()]);
+            self.ticks.push(Source { content, times: window.times.0..window.times.1 });
+        }
         if let Some(stacks) = &window.stacks {
             // They may be those of any window of the day.
             self.stacks.push(Source { content: Content::Batches(vec![stacks.clone()]), times: start..end });

@@ -31,9 +31,11 @@ pub struct Written {
     pub times: (i64, i64),
     /// Rows of `samples`.
     pub samples: RecordBatch,
+    /// Rows of `ticks`.
+    pub ticks: Option<RecordBatch>,
     /// Rows of `stacks` that were new.
     pub stacks: Option<RecordBatch>,
-    /// Bytes that both take.
+    /// Bytes that all take.
     pub bytes: usize,
 }
 

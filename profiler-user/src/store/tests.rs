@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::names::{Level, Table};
+use super::status::Files;
 use super::steps::Steps;
 use super::testing::window;
 use super::*;
 use crate::model::Weight;
-use crate::model::select::Select;
+use crate::model::select::{Select, SelectError, SelectTicks};
+use crate::model::selector::{Comparison, Matcher, Selector};
 
 const WINDOW: u64 = 10_000_000_000;
 
@@ -70,6 +72,28 @@ fn expected(windows: &[Window]) -> BTreeMap<(String, String), Weight> {
     content
 }
 
+/// Unix milliseconds at which samples were taken in the first 700 s, and whether it says that it has all.
+fn taken(snapshot: &Snapshot) -> (Vec<u64>, u64) {
+    let since = window(0, 0).start;
+    let question = SelectTicks { since, until: since + 70 * WINDOW, part: 1, ..SelectTicks::default() };
+    let found = snapshot.ticks(&question).expect("an answer");
+    let moments = found
+        .counts
+        .iter()
+        .enumerate()
+        .flat_map(|(at, count)| std::iter::repeat_n(since / 1_000_000 + at as u64, *count as usize));
+    (moments.collect(), found.complete_since)
+}
+
+/// Holds that it has these windows whole and once: samples and moments.
+#[track_caller]
+fn holds(snapshot: &Snapshot, windows: &[Window], when: &str) {
+    assert_eq!(content(snapshot), expected(windows), "{when}");
+    let (moments, complete) = taken(snapshot);
+    assert_eq!(moments, testing::moments(windows), "{when}");
+    assert!(complete <= snapshot.complete_since().max(window(0, 0).start), "{when}: no moment is missing");
+}
+
 fn files(status: &Status, level: Level) -> u64 {
     status.segments.get(&(Table::Samples, level)).map_or(0, |found| found.files)
 }
@@ -85,25 +109,25 @@ fn what_was_submitted_is_answered_before_and_after_it_is_written_sealed_and_open
     let (store, opened) = Store::open(options(directory.path())).unwrap();
     assert_eq!(opened, Opened::default());
     all[..2].iter().for_each(|window| store.submit(window.clone()));
-    assert_eq!(content(&store.snapshot(all[2..].to_vec())), expected(&all), "queued and pending");
+    holds(&store.snapshot(all[2..].to_vec()), &all, "queued and pending");
     let status = until(&store, |status| status.windows_written == 2);
     assert_eq!((status.rows_written, status.stacks_written, status.samples_written), (6, 3, 9));
-    assert_eq!(content(&store.snapshot(vec![])), expected(&all[..2]));
+    holds(&store.snapshot(vec![]), &all[..2], "");
     let status = store.close();
     assert_eq!((status.windows_queued, status.logs.files), (0, 1));
 
     let (store, opened) = Store::open(options(directory.path())).unwrap();
     assert_eq!(opened, Opened { windows: 2, ..Opened::default() });
-    assert_eq!(content(&store.snapshot(vec![])), expected(&all[..2]));
+    holds(&store.snapshot(vec![]), &all[..2], "");
     let status = until(&store, |status| status.logs.files == 0);
-    assert_eq!(status.segments.values().map(|files| files.files).sum::<u64>(), 2, "{status:?}");
-    assert_eq!(content(&store.snapshot(vec![])), expected(&all[..2]));
+    assert_eq!(status.segments.values().map(|files| files.files).sum::<u64>(), 3, "{status:?}");
+    holds(&store.snapshot(vec![]), &all[..2], "");
     store.submit(all[2].clone());
     let status = store.close();
     assert_eq!(status.stacks_written, 0, "they are known from the files");
 
     let (store, _) = Store::open(options(directory.path())).unwrap();
-    assert_eq!(content(&store.snapshot(all[3..].to_vec())), expected(&all));
+    holds(&store.snapshot(all[3..].to_vec()), &all, "");
 }
 
 #[test]
@@ -115,7 +139,7 @@ fn a_window_may_come_twice_with_what_was_late() {
     drop(store);
     let (store, _) = Store::open(options(directory.path())).unwrap();
     until(&store, |status| status.logs.files == 0);
-    assert_eq!(content(&store.snapshot(vec![])), expected(&twice));
+    holds(&store.snapshot(vec![]), &twice, "");
 }
 
 #[test]
@@ -146,17 +170,85 @@ fn files_are_put_together_rolled_up_and_expire_at_last() {
     until(&store, |status| {
         status.compactions.count > 0 && status.logs.files == 0 && files(status, Level::Sealed) < 2
     });
-    assert_eq!(content(&store.snapshot(vec![])), expected(&all));
+    holds(&store.snapshot(vec![]), &all, "");
     now.store(first + 25 * 3600 * 1_000_000_000, Ordering::Relaxed);
     until(&store, |status| files(status, Level::RolledUp) == 1 && files(status, Level::Sealed) == 0);
     assert_eq!(content(&store.snapshot(vec![])), expected(&all));
     assert_eq!(store.snapshot(vec![]).complete_since(), first);
+    // Moments are not kept for so long, and that is said.
+    let status = until(&store, |status| status.segments.keys().all(|(table, _)| *table != Table::Ticks));
+    assert_eq!(status.expired, Files::default(), "no limit made them go");
+    assert_eq!(taken(&store.snapshot(vec![])), (vec![], first + 300_000_000_000));
     now.store(first + 9 * 24 * 3600 * 1_000_000_000, Ordering::Relaxed);
     let status = until(&store, |status| status.segments.is_empty());
     assert!(status.expired.files >= 2, "{status:?}");
     assert_eq!(store.snapshot(vec![]).complete_since(), first + 300_000_000_000);
     assert_eq!(content(&store.snapshot(vec![])), BTreeMap::new());
     until(&store, |_| std::fs::read_dir(directory.path().join("store/samples")).unwrap().count() == 0);
+}
+
+/// As they are after a version that has none: what has no moments is there, and that they are missing is said.
+#[test]
+fn windows_without_moments_are_there_and_those_with_some_stay_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let all = windows(6);
+    for (number, window) in all.iter().enumerate() {
+        let (store, _) = Store::open(options(directory.path())).unwrap();
+        // What the run before has left is sealed first, so each window is in a file of its own.
+        until(&store, |status| status.logs.files == 0);
+        let ticks = if number == 2 { vec![] } else { window.ticks.clone() };
+        store.submit(Window { ticks, ..window.clone() });
+    }
+    let with: Vec<Window> = [0, 1, 3, 4, 5].map(|number| all[number].clone()).to_vec();
+    let intervals = Intervals { compact: Duration::from_millis(1), ..options(directory.path()).intervals };
+    let (store, _) = Store::open(options(directory.path())).unwrap();
+    for merged in [false, true] {
+        let snapshot = store.snapshot(vec![]);
+        assert_eq!(content(&snapshot), expected(&all), "{merged}");
+        assert_eq!(taken(&snapshot), (testing::moments(&with), all[3].start), "{merged}");
+    }
+    drop(store);
+    let (store, _) = Store::open(Options { intervals, ..options(directory.path()) }).unwrap();
+    let compacted = |status: &Status| status.segments.contains_key(&(Table::Ticks, Level::Compacted));
+    until(&store, |status| compacted(status) && files(status, Level::Sealed) == 0);
+    let snapshot = store.snapshot(vec![]);
+    assert_eq!(content(&snapshot), expected(&all));
+    assert_eq!(taken(&snapshot), (testing::moments(&with), all[3].start));
+}
+
+#[test]
+fn a_question_about_moments_is_about_its_range_and_series() {
+    let directory = tempfile::tempdir().unwrap();
+    let all = windows(6);
+    let (store, _) = Store::open(options(directory.path())).unwrap();
+    all[..3].iter().for_each(|window| store.submit(window.clone()));
+    drop(store);
+    // Some in files, some in the log, some not written yet.
+    let (store, _) = Store::open(options(directory.path())).unwrap();
+    until(&store, |status| status.logs.files == 0);
+    store.submit(all[3].clone());
+    until(&store, |status| status.windows_written == 1);
+    let snapshot = store.snapshot(all[4..].to_vec());
+    let only = Matcher::new("service", Comparison::Equal, "service-1").unwrap();
+    let selector = Selector { matchers: vec![only] };
+    // Neither end is where a window begins or ends.
+    let (since, until) = (all[1].start + 3_000_000, all[5].start + 150_000_000);
+    let question = SelectTicks { since, until, selector, part: 10, ..SelectTicks::default() };
+    let found = snapshot.ticks(&question).unwrap();
+    let one = |window: &Window| {
+        let ticks = window.ticks.iter().filter(|ticks| ticks.series == 1).cloned().collect();
+        Window { ticks, ..window.clone() }
+    };
+    let mut counts = vec![0; (until - since).div_ceil(10_000_000) as usize];
+    for moment in testing::moments(&all.iter().map(one).collect::<Vec<_>>()) {
+        if (since / 1_000_000..until / 1_000_000).contains(&moment) {
+            counts[((moment - since / 1_000_000) / 10) as usize] += 1;
+        }
+    }
+    assert!(counts.iter().sum::<u64>() > 10);
+    assert_eq!((found.counts, found.complete_since), (counts, since));
+    question.cancelled.cancel();
+    assert!(matches!(snapshot.ticks(&question), Err(SelectError::Cancelled)));
 }
 
 #[test]
@@ -179,12 +271,12 @@ fn a_snapshot_stays_readable_and_its_files_go_after_it() {
         until(&store, |status| status.logs.files == 0);
     }
     until(&store, |status| status.compactions.count > 0);
-    assert_eq!(content(&snapshot), expected(&all[..1]));
+    holds(&snapshot, &all[..1], "");
     let sealed = directory.path().join("store/samples/node=node/date=2026-11-24/0-00000001-00000001.parquet");
     assert!(sealed.exists());
     drop(snapshot);
     until(&store, |_| !sealed.exists());
-    assert_eq!(content(&store.snapshot(vec![])), expected(&all));
+    holds(&store.snapshot(vec![]), &all, "");
 }
 
 #[test]
@@ -222,6 +314,7 @@ fn every_snapshot_has_every_window_once_whatever_the_store_does_meanwhile() {
             let count = sums.binary_search(&samples).expect("a sum of the first windows");
             assert!(count >= seen, "{count} of {seen}");
             assert_eq!(content, expected(&all[..count]));
+            assert_eq!(taken(&snapshot).0, testing::moments(&all[..count]));
             seen = count;
         }
     });
@@ -240,7 +333,7 @@ fn what_finds_no_room_is_counted_and_said() {
     let status = until(&store, |status| status.failing.contains_key("commit"));
     assert_eq!((status.windows_queued, status.windows_dropped, status.samples_dropped), (2, 1, 9));
     assert!(status.failing["commit"].contains("the disk is gone"), "{status:?}");
-    assert_eq!(content(&store.snapshot(vec![])), expected(&all[..2]));
+    holds(&store.snapshot(vec![]), &all[..2], "");
     assert_eq!(store.snapshot(vec![]).complete_since(), all[2].start + WINDOW);
     assert_eq!(store.close().windows_queued, 2, "who closes is told");
 }
@@ -270,15 +363,15 @@ fn a_failure_at_any_step_is_made_good() {
         for (number, window) in all.iter().enumerate() {
             store.submit(window.clone());
             until(&store, |status| status.windows_written == number as u64 + 1 && status.logs.files == 0);
-            assert_eq!(content(&store.snapshot(vec![])), expected(&all[..=number]), "step {fail_at}");
+            holds(&store.snapshot(vec![]), &all[..=number], &format!("step {fail_at}"));
         }
         until(&store, |status| files(status, Level::Sealed) < 2);
         let status = until(&store, |status| status.failing.is_empty());
-        assert_eq!(content(&store.snapshot(vec![])), expected(&all), "step {fail_at}");
+        holds(&store.snapshot(vec![]), &all, &format!("step {fail_at}"));
         drop(store);
         let (store, opened) = Store::open(options()).unwrap();
         assert_eq!(opened, Opened::default(), "step {fail_at}");
-        assert_eq!(content(&store.snapshot(vec![])), expected(&all), "step {fail_at}, opened again");
+        holds(&store.snapshot(vec![]), &all, &format!("step {fail_at}, opened again"));
         if count.load(Ordering::Relaxed) <= fail_at {
             assert_eq!(status.failures, 0);
             steps = fail_at;

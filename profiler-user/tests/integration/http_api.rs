@@ -158,7 +158,46 @@ fn the_heat_map_knows_milliseconds() {
     );
     let other = service.get(&format!("{path}&pid=77")).json();
     assert_eq!((&other["samples"], other["columns"].as_array().map(Vec::len)), (&json!(0), Some(2)));
-    assert_eq!(service.get("/api/v1/heatmap?from=now-2h").status, 400);
+    assert_eq!(service.get("/api/v1/heatmap?from=now-2h").status, 200);
+    for too_much in ["from=now-3h", "from=now-2h&parts=100"] {
+        let refused = service.get(&format!("/api/v1/heatmap?{too_much}"));
+        assert!(refused.status == 400 && refused.body.contains("at most"), "{too_much}: {}", refused.body);
+    }
+}
+
+#[test]
+fn a_flame_chart_is_what_a_thread_ran_slice_by_slice() {
+    let (service, second) = settled();
+    let range = format!("from={second}&until={}", second + 3);
+    let chart = service.get(&format!("/api/v1/chart?{range}&pid=1&tid=1&lines=1")).json();
+    assert_eq!(
+        (&chart["start_unix_seconds"], &chart["step_seconds"]),
+        (&json!(second as f64), &json!(1.0)),
+        "{chart}"
+    );
+    // Root, `<module>`, and `work` on two lines.
+    assert_eq!(chart["nodes"], json!({"frame": [null, 0, 1, 2], "parent": [0, 0, 1, 1]}));
+    let texts: Vec<&Value> =
+        chart["frames"].as_array().expect("frames").iter().map(|frame| &frame["text"]).collect();
+    assert_eq!(texts, ["<module> (/srv/app.py:30)", "work (/srv/app.py:11)", "work (/srv/app.py:12)"]);
+    let amount = |samples: u64| json!({"samples": samples, "cpu_seconds": samples as f64 / 100.0});
+    assert_eq!(
+        chart["slices"],
+        json!([
+            {"node": [2], "samples": [3], "total": amount(3)},
+            {"node": [3], "samples": [2], "total": amount(2)},
+            {"node": [], "samples": [], "total": amount(0)},
+        ])
+    );
+    // Both threads, by function, in one slice.
+    let whole = service.get(&format!("/api/v1/chart?{range}&points=1")).json();
+    assert_eq!((&whole["total"], &whole["step_seconds"]), (&amount(10), &json!(5.0)));
+    assert_eq!(whole["slices"], json!([{"node": [2], "samples": [10], "total": amount(10)}]));
+    assert_eq!(service.get(&format!("/api/v1/chart?{range}&tid=77")).json()["total"], amount(0));
+    for absurd in ["tid=1,2", "tid=-1", "points=0", "step=1ms", "depth=0"] {
+        assert_eq!(service.get(&format!("/api/v1/chart?{absurd}")).status, 400, "{absurd}");
+    }
+    assert_eq!(service.get("/api/v1/chart?from=now-1d&step=1s").status, 400);
 }
 
 #[test]
@@ -183,7 +222,7 @@ fn the_status_says_what_there_is() {
 fn what_is_over_for_good_may_be_kept_and_is_not_sent_twice() {
     let (service, second) = settled();
     let range = format!("from={second}&until={}", second + 2);
-    for path in ["profile", "top", "series", "heatmap", "labels/tid/values"] {
+    for path in ["profile", "top", "series", "heatmap", "chart", "labels/tid/values"] {
         let path = format!("/api/v1/{path}?{range}");
         let (status, head, body) = ask(&service, &path, &[]);
         assert_eq!(status, 200, "{path}");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use firetower::aggregate::Window;
-use firetower::model::select::{Select, SelectError, Selected};
+use firetower::model::select::{Select, SelectError, SelectTicks, Selected, SelectedTicks};
 use firetower::query::{History, Snapshot};
 use serde_json::Value;
 
@@ -89,6 +89,11 @@ impl Snapshot for Slow {
             std::thread::yield_now();
         }
         self.withdrawn.store(true, Ordering::SeqCst);
+        Err(SelectError::Cancelled)
+    }
+
+    fn ticks(&self, select: &SelectTicks) -> Result<SelectedTicks, SelectError> {
+        self.select(&Select { cancelled: select.cancelled.clone(), ..Select::default() })?;
         Err(SelectError::Cancelled)
     }
 

@@ -38,6 +38,13 @@ fn what_memory_has_forgotten_comes_from_the_store_also_after_a_restart() {
         (now >= from + window + 2.5).then_some(())
     });
     drop(process);
+    let range = format!("from={from}&until={}&query=kept", from + window);
+    let map = |service: &Service| json(service, &format!("/api/v1/heatmap?{range}"));
+    let map_of_memory = map(&service);
+    let chart = |service: &Service| json(service, &format!("/api/v1/chart?{range}"));
+    let chart_of_memory = chart(&service);
+    let seconds = chart_of_memory["slices"].as_array().map(Vec::len);
+    assert_eq!((&chart_of_memory["step_seconds"], seconds), (&1.0.into(), Some(10)), "{chart_of_memory}");
     let from_memory = whole(&service, from)["total"]["samples"].as_u64().expect("a number");
     assert!(from_memory > 100, "{from_memory}");
     wait_for("memory to forget it", || {
@@ -47,11 +54,32 @@ fn what_memory_has_forgotten_comes_from_the_store_also_after_a_restart() {
     let stored = whole(&service, from);
     assert_eq!(stored["total"]["samples"], from_memory, "{stored}");
     assert_eq!(stored["complete_since_unix_seconds"], from, "{stored}");
+    // To the millisecond the same, and by functions; in one slice, as windows are not divided.
+    assert_eq!(map_of_memory["samples"], from_memory, "{map_of_memory}");
+    assert_eq!(map(&service), map_of_memory);
+    let stored_chart = chart(&service);
+    let slices = stored_chart["slices"].as_array().expect("an array");
+    assert_eq!((slices.len(), &stored_chart["step_seconds"]), (1, &window.into()), "{stored_chart}");
+    assert_eq!(
+        (&stored_chart["total"], &slices[0]["total"]),
+        (&chart_of_memory["total"], &chart_of_memory["total"])
+    );
+    assert_eq!(
+        (&stored_chart["nodes"], &stored_chart["frames"]),
+        (&chart_of_memory["nodes"], &chart_of_memory["frames"])
+    );
+    let count = |chart: &Value| {
+        let slices = chart["slices"].as_array().expect("an array").iter();
+        let samples = slices.flat_map(|slice| slice["samples"].as_array().expect("an array"));
+        samples.filter_map(Value::as_u64).sum::<u64>()
+    };
+    assert_eq!((count(&stored_chart), count(&chart_of_memory)), (from_memory, from_memory));
     assert_eq!(service.terminate().code, 0);
 
     let service = Service::start(&arguments);
     let after = whole(&service, from);
     assert_eq!((&after["nodes"], &after["frames"]), (&stored["nodes"], &stored["frames"]));
+    assert_eq!(map(&service), map_of_memory);
     assert_eq!(after["frequency_hertz"], 0, "of another run nobody knows it");
     let series =
         json(&service, &format!("/api/v1/series?from={from}&until={}&query=kept&by=service", from + window));

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use firetower::aggregate::{Window, WindowRow};
-use firetower::model::select::Select;
+use firetower::aggregate::{Window, WindowRow, WindowTicks};
+use firetower::model::select::{Select, SelectTicks};
 use firetower::model::{Frame, FrameKind, Labels, Pid, Series, Stacks, Tid, Weight};
 use firetower::store::{Intervals, Limits, Options, Snapshot, Status, Store};
 
@@ -24,6 +24,9 @@ pub const APART: u64 = 600_000_000_000;
 pub const LENGTH: u64 = 10_000_000_000;
 /// How long windows are kept: 288 of them.
 pub const KEPT: Duration = Duration::from_secs(2 * 24 * 3600);
+
+/// How long after its end a day is rolled up.
+const ROLL_UP: Duration = Duration::from_secs(6 * 3600);
 
 /// Tells children where to work; the test that they run does nothing without it.
 pub const DIRECTORY: &str = "FIRETOWER_TEST_STORE";
@@ -60,7 +63,22 @@ pub fn window(number: u64) -> Window {
     };
     let weight = Weight { samples: samples(number), nanoseconds: samples(number) * 10_000_000 };
     let rows = [everybody, some].map(|stack| WindowRow { series: 0, stack, weight });
-    Window { start: start(number), length: LENGTH, series: vec![series], stacks, rows: rows.to_vec() }
+    let mut offsets: Vec<u32> =
+        (0..2 * samples(number)).map(|sample| moment(number, sample) as u32).collect();
+    offsets.sort_unstable();
+    let ticks = vec![WindowTicks { series: 0, offsets }];
+    Window { start: start(number), length: LENGTH, series: vec![series], stacks, rows: rows.to_vec(), ticks }
+}
+
+/// When a sample of a window was taken, milliseconds from its begin on.
+fn moment(number: u64, sample: u64) -> u64 {
+    (number * 131 + sample * 1777) % (LENGTH / 1_000_000)
+}
+
+/// From when on milliseconds are kept at a time, both Unix nanoseconds: those of days that are to be rolled up are not.
+pub fn moments_since(now: u64) -> u64 {
+    let day = 24 * 3600 * 1_000_000_000;
+    now.saturating_sub(ROLL_UP.as_nanos() as u64) / day * day
 }
 
 /// A store in which all that there is happens all the time. Its clock is in `now`.
@@ -70,7 +88,7 @@ pub fn options(directory: &Path, now: &Arc<AtomicU64>) -> Options {
         intervals: Intervals {
             seal: Duration::from_millis(5),
             compact: Duration::from_millis(20),
-            roll_up: Duration::from_secs(6 * 3600),
+            roll_up: ROLL_UP,
             retry: Duration::from_millis(5),
         },
         limits: Limits { max_age: KEPT, max_bytes: 1 << 30 },
@@ -134,8 +152,8 @@ impl Said {
 pub type Ledger = BTreeMap<u64, bool>;
 
 /// Holds that a snapshot has every window that it must have, whole and once, and no other but such as it may have. Windows
-/// from before `since` (Unix nanoseconds) may be missing.
-pub fn check(snapshot: &Snapshot, ledger: &Ledger, since: u64) -> Result<(), String> {
+/// from before `since` (Unix nanoseconds) may be missing, and the milliseconds of those from before `moments_since`.
+pub fn check(snapshot: &Snapshot, ledger: &Ledger, (since, moments_since): (u64, u64)) -> Result<(), String> {
     let question =
         Select { since: 0, until: u64::MAX, by: vec!["pid".into()], stacks: true, ..Select::default() };
     let selected = snapshot.select(&question).map_err(|error| error.to_string())?;
@@ -162,6 +180,35 @@ pub fn check(snapshot: &Snapshot, ledger: &Ledger, since: u64) -> Result<(), Str
         if must && start(number) >= since && !found.contains_key(&number) {
             return Err(format!("window {number} is missing"));
         }
+    }
+    let found: Vec<u64> = found.into_keys().filter(|&number| start(number) >= moments_since).collect();
+    check_moments(snapshot, &found, ledger)
+}
+
+/// Holds that of these windows every sample's millisecond is there once, and that it is said that they are; and that of
+/// others that are in the ledger none is there.
+fn check_moments(snapshot: &Snapshot, found: &[u64], ledger: &Ledger) -> Result<(), String> {
+    let (Some(&first), Some(&last)) = (found.first(), found.last()) else { return Ok(()) };
+    let (since, until) = (start(first), start(last) + LENGTH);
+    // A second is fine enough to tell one moment of a window from another, and a few days of them are not too many.
+    let question = SelectTicks { since, until, part: 1000, ..SelectTicks::default() };
+    let answer = snapshot.ticks(&question).map_err(|error| error.to_string())?;
+    for number in (first..=last).filter(|number| ledger.contains_key(number)) {
+        let at = ((start(number) - since) / 1_000_000_000) as usize;
+        let seconds = &answer.counts[at..at + (LENGTH / 1_000_000_000) as usize];
+        let mut expected = vec![0; seconds.len()];
+        if found.binary_search(&number).is_ok() {
+            for sample in 0..2 * samples(number) {
+                expected[(moment(number, sample) / 1000) as usize] += 1;
+            }
+        }
+        if *seconds != expected {
+            return Err(format!("the moments of window {number} are {seconds:?}, not {expected:?}"));
+        }
+    }
+    let complete = snapshot.complete_since().max(since);
+    if answer.complete_since > complete {
+        return Err(format!("moments are complete since {}, not since {complete}", answer.complete_since));
     }
     Ok(())
 }

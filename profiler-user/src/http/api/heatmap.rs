@@ -1,5 +1,7 @@
-//! When within each second samples were taken: `/api/v1/heatmap`. From memory alone: the store has no milliseconds. It must
-//! not know how it is drawn.
+//! When within each second samples were taken: `/api/v1/heatmap`.
+//!
+//! Bursts, pauses and what happens every so often are seen at once in such a picture, and in no sum. It must not know who
+//! answers, nor how it is drawn.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -16,12 +18,13 @@ use super::tree::seconds;
 use super::{Pairs, decoded};
 use crate::http::error::HttpError;
 use crate::http::{App, Live};
-use crate::model::select::Cancelled;
-use crate::query;
+use crate::model::select::{Cancelled, SelectTicks};
 
 const NANOSECONDS: u64 = 1_000_000_000;
 /// Most seconds, which are columns.
-pub(super) const MOST_SECONDS: u64 = 3600;
+pub(super) const MOST_SECONDS: u64 = 7200;
+/// Most parts in all columns, two bytes each or a few more.
+pub(super) const MOST_CELLS: u64 = 360_000;
 
 pub(super) const TAKES: [&Parameter; 6] = [&SECONDS, &FROM, &UNTIL, &QUERY, &PID, &PARTS];
 
@@ -30,7 +33,7 @@ pub(super) const TAKES: [&Parameter; 6] = [&SECONDS, &FROM, &UNTIL, &QUERY, &PID
 pub(in crate::http) struct Heat {
     /// When the first column begins.
     start_unix_seconds: f64,
-    /// Before this time samples may be missing: their milliseconds are kept in memory, so many and no more.
+    /// Before this time samples may be missing: milliseconds are stored for a day or two, counts for longer.
     complete_since_unix_seconds: f64,
     /// Parts of a second, from its beginning on.
     parts: u64,
@@ -55,10 +58,24 @@ pub(super) async fn heatmap(
     let mut selector = given.selector(&QUERY)?;
     selector.matchers.extend(one_of(&given.pids(&PID)?));
     let parts: u64 = given.word(&PARTS)?.parse().expect("the words are numbers");
+    let cells = range.length() / NANOSECONDS * parts;
+    if cells > MOST_CELLS {
+        return Err(HttpError::bad_request(
+            format!("the heat map would have {cells} cells, {parts} for each second"),
+            format!("at most {MOST_CELLS}: fewer parts, or a shorter range"),
+        ));
+    }
+    let mut select = SelectTicks {
+        since: range.since,
+        until: range.until,
+        selector,
+        part: 1000 / parts,
+        ..SelectTicks::default()
+    };
     let work = move |live: &Live, cancelled: &Cancelled| {
-        let found = live.aggregate().ticks(range.since, range.until, &selector, cancelled)?;
-        let (since, until) = (range.since / NANOSECONDS, range.until / NANOSECONDS);
-        let columns = query::heatmap(&found.ticks, since, until, parts).columns;
+        select.cancelled = cancelled.clone();
+        let found = live.source().ticks(&select)?;
+        let columns: Vec<Vec<u64>> = found.counts.chunks(parts as usize).map(<[u64]>::to_vec).collect();
         let heat = Heat {
             start_unix_seconds: seconds(range.since),
             complete_since_unix_seconds: seconds(found.complete_since),

@@ -4,6 +4,7 @@
 //! know how samples are taken, who may ask, nor connections.
 
 mod answer;
+mod chart;
 mod compute;
 mod debug;
 mod diff;

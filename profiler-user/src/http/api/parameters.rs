@@ -67,6 +67,10 @@ const fn integer(least: u64, most: u64, default: u64) -> Kind {
     Kind::Integer { least, most, default: Some(default) }
 }
 
+const fn integer_or_none(most: u64) -> Kind {
+    Kind::Integer { least: 0, most, default: None }
+}
+
 parameters! {
     FROM = "from", Kind::Moment { default: "now-60s" },
         "From this moment on; begins with the whole second.";
@@ -78,6 +82,8 @@ parameters! {
         "Which series, as Prometheus selects them: {service=\"checkout\",thread=~\"w.*\"}. A bare name is a service. Without: all.";
     PID = "pid", Kind::Pids,
         "Only these processes, besides what query selects; separated by commas or repeated.";
+    TID = "tid", integer_or_none(MAX_PID),
+        "Only this thread, besides what query and pid select: its id, as the label tid.";
     LINES = "lines", Kind::Switch,
         "Lines of a function apart. Without: together.";
     THREADS = "threads", Kind::Switch,

@@ -206,6 +206,8 @@ struct Memory {
     dropped_samples: u64,
     /// Samples whose milliseconds, which heat maps are made of, went before their time to make room.
     dropped_milliseconds: u64,
+    /// Samples that are stored without their milliseconds, for lack of room on the way.
+    unstored_milliseconds: u64,
 }
 
 /// What is stored.
@@ -221,6 +223,8 @@ struct Stored {
 struct StatusLimits {
     range_seconds: u64,
     heatmap_seconds: u64,
+    /// Seconds times parts.
+    heatmap_cells: u64,
     processes: usize,
     computations_at_once: usize,
     computation_seconds: f64,
@@ -263,6 +267,7 @@ pub(super) async fn status(
             folded_samples: overflow.folded_samples,
             dropped_samples: overflow.samples_dropped,
             dropped_milliseconds: overflow.ticks_dropped,
+            unstored_milliseconds: overflow.ticks_unstored,
         }
     };
     let status = ServiceStatus {
@@ -279,6 +284,7 @@ pub(super) async fn status(
         limits: StatusLimits {
             range_seconds: MAX_SECONDS,
             heatmap_seconds: super::heatmap::MOST_SECONDS,
+            heatmap_cells: super::heatmap::MOST_CELLS,
             processes: MAX_PIDS,
             computations_at_once: RENDERS,
             computation_seconds: live.patience().as_secs_f64(),

@@ -1,7 +1,7 @@
 //! Which time a request is about, in whole seconds, and whether it is over for good. It must not know what is asked.
 
 use super::given::{Given, refused};
-use super::parameters::{MAX_SECONDS, Parameter, SECONDS};
+use super::parameters::{MAX_SECONDS, Parameter, SECONDS, STEP};
 use crate::http::Live;
 use crate::http::error::HttpError;
 
@@ -79,6 +79,18 @@ impl Range {
     /// Nanoseconds from its begin to its end.
     pub(super) fn length(self) -> u64 {
         self.until - self.since
+    }
+
+    /// The length of its steps in nanoseconds, if one is asked for. There may be at most `most` of them.
+    pub(super) fn step(self, given: &Given, most: u64) -> Result<Option<u64>, HttpError> {
+        let step = given.length(&STEP)?;
+        match step.map(|step| (step / NANOSECONDS, self.length().div_ceil(step))) {
+            Some((seconds, steps)) if steps > most => Err(HttpError::bad_request(
+                format!("step={seconds} gives {steps} steps"),
+                format!("at most {most}: a longer step, or a shorter range"),
+            )),
+            _ => Ok(step),
+        }
     }
 
     /// A range of at most so many whole seconds.

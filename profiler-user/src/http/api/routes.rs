@@ -16,7 +16,9 @@ use super::picture::Changes;
 use super::processes::{Processes, ServiceStatus};
 use super::tables::{LabelNames, Series, TopFunctions, Values};
 use super::tree::ProfileTree;
-use super::{Pairs, debug, decoded, diff, formats, heatmap, live, openapi, processes, profile, tables};
+use super::{
+    Pairs, chart, debug, decoded, diff, formats, heatmap, live, openapi, processes, profile, tables,
+};
 use crate::http::App;
 use crate::http::error::HttpError;
 use crate::http::pages;
@@ -170,9 +172,21 @@ pub(super) fn routes() -> Vec<Route> {
             ..plain(
                 "/api/v1/heatmap",
                 "heatmap",
-                "When within each second samples were taken; from memory alone.",
+                "When within each second samples were taken.",
                 vec![Content::json::<heatmap::Heat>()],
                 || get(heatmap::heatmap),
+            )
+        },
+        Route {
+            takes: &chart::TAKES,
+            kept: true,
+            ..plain(
+                "/api/v1/chart",
+                "chart",
+                "A flame chart: what a thread or process ran, slice of time by slice. Within a slice stacks are in the order \
+                 of the nodes, which is by name: which came first is not known.",
+                vec![Content::json::<chart::FlameChart>()],
+                || get(chart::chart),
             )
         },
         Route {

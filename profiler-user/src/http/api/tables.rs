@@ -29,7 +29,6 @@ use crate::model::labels::NAMES;
 use crate::model::select::{Cancelled, Select};
 use crate::query::{self, Order, View};
 
-const NANOSECONDS: u64 = 1_000_000_000;
 /// Most steps of a series, whatever the step asked for.
 const MAX_STEPS: u64 = 2000;
 
@@ -188,13 +187,7 @@ pub(super) async fn series(
     let points = given.integer(&POINTS)?;
     let groups = given.integer(&GROUPS)? as usize;
     select.by = given.labels(&BY)?;
-    let step = given.length(&STEP)?;
-    if let Some(step) = step.filter(|step| range.length().div_ceil(*step) > MAX_STEPS) {
-        return Err(HttpError::bad_request(
-            format!("step={} gives {} steps", step / NANOSECONDS, range.length().div_ceil(step)),
-            format!("at most {MAX_STEPS}: a longer step, or a shorter range"),
-        ));
-    }
+    let step = range.step(&given, MAX_STEPS)?;
     let work = move |live: &Live, cancelled: &Cancelled| {
         select.cancelled = cancelled.clone();
         let source = live.source();

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::{Frame, FrameId, FrameKind, Profile, Weight};
+use crate::model::{Frame, FrameId, FrameKind, Profile, Stacks, Weight};
 use crate::render::tree::Tree;
 use crate::render::{Origin, frame_text, unattributed};
 
@@ -96,16 +96,10 @@ impl ProfileTree {
         let tree = Tree::new(profile);
         let least = (tree.nodes[0].total.samples as f64 * least_share).ceil() as u64;
         let tree = tree.pruned(least);
-        let mut frames = Vec::new();
-        let mut index_of: FxHashMap<FrameId, usize> = FxHashMap::default();
+        let mut frames = FrameTable::default();
         let mut nodes = Nodes::default();
         for node in &tree.nodes {
-            nodes.frame.push(node.frame.map(|id| {
-                *index_of.entry(id).or_insert_with(|| {
-                    frames.push(WireFrame::new(profile.stacks.frame(id)));
-                    frames.len() - 1
-                })
-            }));
+            nodes.frame.push(node.frame.map(|id| frames.index(&profile.stacks, id)));
             nodes.parent.push(node.parent);
             nodes.total.push(node.total.samples);
             nodes.own.push(node.own.samples);
@@ -132,7 +126,24 @@ impl ProfileTree {
             total: Amount::new(tree.nodes[0].total),
             unattributed: Unattributed { amount: Amount::new(sum), reasons },
         };
-        ProfileTree { head, frames, nodes }
+        ProfileTree { head, frames: frames.frames, nodes }
+    }
+}
+
+/// Frames of a tree, each once, in the order of first use.
+#[derive(Default)]
+pub(super) struct FrameTable {
+    pub(super) frames: Vec<WireFrame>,
+    index_of: FxHashMap<FrameId, usize>,
+}
+
+impl FrameTable {
+    /// The index of a frame of `stacks`, which must be the same for all.
+    pub(super) fn index(&mut self, stacks: &Stacks, id: FrameId) -> usize {
+        *self.index_of.entry(id).or_insert_with(|| {
+            self.frames.push(WireFrame::new(stacks.frame(id)));
+            self.frames.len() - 1
+        })
     }
 }
 

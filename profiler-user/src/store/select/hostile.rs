@@ -7,8 +7,9 @@ use object_store::path::Path;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::tests::{everything, parquet, windows};
+use super::tests::{SECOND, START, everything, parquet, windows};
 use super::*;
+use crate::model::select::SelectTicks;
 use crate::store::encode::encode;
 
 /// A change of a file.
@@ -64,27 +65,34 @@ proptest! {
     /// The files are those of a store; their sizes are as they are after the change, as a listing would have them.
     #[test]
     fn there_is_always_an_outcome(
-        of_samples in any::<bool>(),
+        damaged in 0..3usize,
         edits in proptest::collection::vec(any_edit(), 1..4),
     ) {
         let rows: Vec<_> = (0..60).map(|n| (0, n % 9, n * 5 % 23, u64::from(n))).collect();
         let encoded = encode(&windows(&rows)[0], "node", |_, _| true);
-        let mut files = [parquet(&[encoded.samples]), parquet(&[encoded.stacks])];
-        edits.iter().for_each(|change| edit(&mut files[usize::from(!of_samples)], change));
+        let mut files = [encoded.samples, encoded.stacks, encoded.ticks].map(|batch| parquet(&[batch]));
+        edits.iter().for_each(|change| edit(&mut files[damaged], change));
         let objects = Objects::new(Arc::new(InMemory::new())).expect("objects");
-        let sources = ["samples", "stacks"].into_iter().zip(files).map(|(name, bytes)| {
+        let sources = ["samples", "stacks", "ticks"].into_iter().zip(files).map(|(name, bytes)| {
             let (path, size) = (Path::from(name), bytes.len() as u64);
             objects.put(&path, bytes.into()).expect("kept");
             vec![Source { content: Content::Object { path, size }, times: 0..i64::MAX }]
         });
-        let [samples, stacks] = <[_; 2]>::try_from(sources.collect::<Vec<_>>()).expect("two");
+        let [samples, stacks, ticks] = <[_; 3]>::try_from(sources.collect::<Vec<_>>()).expect("three");
         let question = Select {
             stacks: true,
             by: ["service", "pid", "interpreter", "team"].map(Arc::from).to_vec(),
             step: Some(5_000_000_000),
             ..everything()
         };
-        match select(&objects, &Sources { samples, stacks }, &question) {
+        let windows = Select { since: START, until: START + 3000 * SECOND, by: vec![], ..question.clone() };
+        let (since, until) = (windows.since, windows.until);
+        let moments = SelectTicks { since, until, part: 1000, ..SelectTicks::default() };
+        match count_ticks(&objects, &ticks, &moments, &windows) {
+            Ok(counted) => prop_assert_eq!(counted.parts.len(), 3000),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+        match select(&objects, &Sources { samples, stacks, ..Sources::default() }, &question) {
             Ok(selected) => prop_assert!(selected.rows.len() <= 60),
             Err(error) => prop_assert!(!error.to_string().is_empty()),
         }

@@ -21,11 +21,13 @@ mod scan;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod ticks;
 mod work;
 
 use std::ops::{Range, RangeInclusive};
 
 use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use object_store::path::Path;
 use parquet::errors::ParquetError;
 
@@ -35,6 +37,7 @@ use crate::model::select::{Select, SelectError, Selected};
 use file::File;
 use groups::Groups;
 use scan::Scan;
+pub use ticks::{WINDOW_MS, count_ticks};
 
 /// Everything that an answer may need.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +46,8 @@ pub struct Sources {
     pub samples: Vec<Source>,
     /// Of the table `stacks`. They are read in this order until nothing is missing; a stack may be in several.
     pub stacks: Vec<Source>,
+    /// Of the table `ticks`. Each row counts.
+    pub ticks: Vec<Source>,
 }
 
 /// Some rows of a table.
@@ -159,29 +164,9 @@ enum Part<'a> {
 /// be too large, or nobody wants it any more.
 pub fn select(objects: &Objects, sources: &Sources, select: &Select) -> Result<Selected, ReadError> {
     let times = scan::milliseconds(select);
-    let inside = |source: &&Source| source.times.start < times.end && times.start < source.times.end;
-    let asked: Vec<&Source> = sources.samples.iter().filter(inside).collect();
-    let files = open(objects, &asked)?;
-    let mut parts = Vec::new();
-    for source in &asked {
-        if let Content::Batches(batches) = &source.content {
-            parts.push((*source, Part::Batches(batches)));
-        }
-    }
-    let labels = Groups::new(select);
-    for (source, file) in &files {
-        for row_group in 0..file.row_groups() {
-            let bounds = file.bounds(row_group, "time");
-            let none =
-                |bounds: &RangeInclusive<i64>| *bounds.start() >= times.end || *bounds.end() < times.start;
-            if bounds.as_ref().is_some_and(none) || !labels.may_be_in(file, row_group) {
-                continue;
-            }
-            let inside =
-                bounds.is_some_and(|bounds| times.contains(bounds.start()) && times.contains(bounds.end()));
-            parts.push((*source, Part::RowGroup(file, row_group, inside)));
-        }
-    }
+    let asked = asked(&sources.samples, &times);
+    let files = open(objects, &asked, &SAMPLES)?;
+    let parts = parts(&asked, &files, select);
     let scans = work::share(
         &parts,
         || Scan::new(select),
@@ -196,11 +181,50 @@ pub fn select(objects: &Objects, sources: &Sources, select: &Select) -> Result<S
     resolve::answer(objects, sources, select, all)
 }
 
+/// Sources that may have rows of these times.
+fn asked<'a>(sources: &'a [Source], times: &Range<i64>) -> Vec<&'a Source> {
+    let inside = |source: &&Source| source.times.start < times.end && times.start < source.times.end;
+    sources.iter().filter(inside).collect()
+}
+
+/// The parts of sources in which there may be what is asked for; `files` are those of them that are objects.
+fn parts<'a>(
+    asked: &[&'a Source],
+    files: &'a [(&'a Source, File<'a>)],
+    select: &Select,
+) -> Vec<(&'a Source, Part<'a>)> {
+    let (times, labels) = (scan::milliseconds(select), Groups::new(select));
+    let mut parts = Vec::new();
+    for source in asked {
+        if let Content::Batches(batches) = &source.content {
+            parts.push((*source, Part::Batches(batches)));
+        }
+    }
+    for (source, file) in files {
+        for row_group in 0..file.row_groups() {
+            let bounds = file.bounds(row_group, "time");
+            let none =
+                |bounds: &RangeInclusive<i64>| *bounds.start() >= times.end || *bounds.end() < times.start;
+            if bounds.as_ref().is_some_and(none) || !labels.may_be_in(file, row_group) {
+                continue;
+            }
+            let inside =
+                bounds.is_some_and(|bounds| times.contains(bounds.start()) && times.contains(bounds.end()));
+            parts.push((*source, Part::RowGroup(file, row_group, inside)));
+        }
+    }
+    parts
+}
+
 /// Reads the footers of those sources that are objects.
-fn open<'a>(objects: &'a Objects, sources: &[&'a Source]) -> Result<Vec<(&'a Source, File<'a>)>, ReadError> {
+fn open<'a>(
+    objects: &'a Objects,
+    sources: &[&'a Source],
+    schema: &Schema,
+) -> Result<Vec<(&'a Source, File<'a>)>, ReadError> {
     let opened = work::share(sources, Vec::new, |opened, source| -> Result<(), ReadError> {
         if let Content::Object { path, size } = &source.content {
-            let file = File::open(objects, (path, *size), &SAMPLES);
+            let file = File::open(objects, (path, *size), schema);
             opened.push((*source, file.map_err(|trouble| source.named(trouble))?));
         }
         Ok(())

@@ -13,16 +13,16 @@ use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
 use super::*;
-use crate::aggregate::{Window, WindowRow};
-use crate::model::select::Cancelled;
+use crate::aggregate::{Window, WindowRow, WindowTicks};
+use crate::model::select::{Cancelled, SelectTicks};
 use crate::model::selector::{Comparison, Matcher, Selector};
 use crate::model::{Frame, FrameKind, Labels, Pid, Reason, Series, Stacks, Tid, Weight};
 use crate::store::encode::encode;
 use crate::store::schema::{VERSION, VERSION_KEY};
 
-const SECOND: u64 = 1_000_000_000;
+pub(super) const SECOND: u64 = 1_000_000_000;
 /// Twenty seconds before midnight, UTC.
-const START: u64 = (19_700 * 86_400 - 20) * SECOND;
+pub(super) const START: u64 = (19_700 * 86_400 - 20) * SECOND;
 
 fn frame(function: &str, line: u32) -> Frame {
     Frame { kind: FrameKind::Python, function: function.into(), file: "app.py".into(), line, first_line: 1 }
@@ -77,6 +77,12 @@ pub(super) fn windows(rows: &[(u64, u32, u32, u64)]) -> Vec<Window> {
         });
         let weight = Weight { samples, nanoseconds: samples * 1000 + 1 };
         window.rows.push(WindowRow { series: at as u32, stack, weight });
+        if window.ticks.len() <= at {
+            window.ticks.push(WindowTicks { series: at as u32, offsets: Vec::new() });
+        }
+        let offsets = (0..samples as u32).map(|sample| (number * 1000 + sample * 777) % 10_000);
+        window.ticks[at].offsets.extend(offsets);
+        window.ticks[at].offsets.sort_unstable();
     }
     windows.into_values().collect()
 }
@@ -125,19 +131,19 @@ impl Store {
         let mut store = Store::empty();
         for (number, pair) in windows.chunks(2).enumerate() {
             let encoded = pair.iter().map(|window| encode(window, "node", |_, _| true));
-            let (samples, stacks): (Vec<_>, Vec<_>) =
-                encoded.map(|encoded| (encoded.samples, encoded.stacks)).unzip();
+            let (samples, (stacks, ticks)): (Vec<_>, (Vec<_>, Vec<_>)) =
+                encoded.map(|encoded| (encoded.samples, (encoded.stacks, encoded.ticks))).unzip();
             let times = times(&samples);
-            let (samples, stacks) = if number < files {
-                (
-                    store.put(&format!("samples{number}"), parquet(&samples)),
-                    store.put(&format!("stacks{number}"), parquet(&stacks)),
-                )
-            } else {
-                (Content::Batches(samples), Content::Batches(stacks))
+            let content = |name: &str, batches: Vec<RecordBatch>| match number < files {
+                true => store.put(&format!("{name}{number}"), parquet(&batches)),
+                false => Content::Batches(batches),
             };
-            store.sources.samples.push(Source { content: samples, times: times.clone() });
-            store.sources.stacks.push(Source { content: stacks, times });
+            let source = |content| Source { content, times: times.clone() };
+            let [samples, stacks, ticks] = [("samples", samples), ("stacks", stacks), ("ticks", ticks)]
+                .map(|(name, batches)| source(content(name, batches)));
+            store.sources.samples.push(samples);
+            store.sources.stacks.push(stacks);
+            store.sources.ticks.push(ticks);
         }
         store
     }
@@ -264,6 +270,26 @@ proptest! {
         let selected = store.ask(&question).expect("an answer");
         prop_assert_eq!(rows(&selected), expected(&windows, &question));
         prop_assert_eq!(selected.complete_since, question.since);
+    }
+
+    /// The same of moments: in parts, and in the windows that they are of.
+    #[test]
+    fn moments_are_right(windows in any_windows(), files in 0..4usize, question in any_question(), part in 1..3000u64) {
+        let store = Store::of(&windows, files);
+        let ticks =
+            SelectTicks { since: question.since + 123_000_000, until: question.until, part, ..SelectTicks::default() };
+        let counted = count_ticks(&store.objects, &store.sources.ticks, &ticks, &question).expect("an answer");
+        let (mut parts, mut sums) = (ticks.none(), vec![0; counted.windows.len()]);
+        for window in windows.iter().filter(|window| (question.since..question.until).contains(&window.start)) {
+            let accepts = |ticks: &&WindowTicks| question.selector.accepts(&window.series[ticks.series as usize]);
+            for offset in window.ticks.iter().filter(accepts).flat_map(|ticks| &ticks.offsets) {
+                sums[((window.start - question.since) / (10 * SECOND)) as usize] += 1;
+                if let Some(part) = ticks.part_of(window.start / 1_000_000 + u64::from(*offset)) {
+                    parts[part] += 1;
+                }
+            }
+        }
+        prop_assert_eq!((counted.parts, counted.windows), (parts, sums));
     }
 }
 
