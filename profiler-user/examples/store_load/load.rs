@@ -1,8 +1,11 @@
 //! A made-up day of busy Python services, window by window: the same for the same arguments.
 //!
-//! Each process has a tree of calls that grows from its popular branches, as programs' stacks do: many stacks share long
-//! root ends and differ near their leaves, and a few of them are most of what is seen (Zipf's law). As time goes by some
-//! paths are not taken any more and new ones are. It must not know how anything is stored.
+//! Each process has functions that call few others, each from a line of its own, and a tree of calls that grows from its
+//! popular branches, as programs' stacks do: many stacks share long root ends and differ near their leaves, and a few of
+//! them are most of what is seen (Zipf's law). As time goes by some paths are not taken any more and new ones are.
+//!
+//! The numbers below are such that ten minutes of it are like ten minutes of real programs, of which `BENCHMARKS.md` tells:
+//! as many samples in a row, as many stacks, as many bytes a new stack. It must not know how anything is stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +19,11 @@ pub const WINDOW: u64 = 10;
 /// Processes, each of which uses one CPU.
 pub const PROCESSES: usize = 8;
 /// Threads of a process; one at a time runs Python.
-const THREADS: usize = 4;
+const THREADS: usize = 2;
 /// Different stacks, by line, that a process has at a time.
-const STACKS: usize = 3000;
+const STACKS: usize = 5000;
 /// How much less often the next stack is seen than the one before: Zipf's exponent.
-const EXPONENT: f64 = 1.05;
+const EXPONENT: f64 = 1.2;
 /// Of the stacks of a process, how many are replaced in a window: a tenth in an hour.
 const REPLACED: f64 = STACKS as f64 / 10.0 / 360.0;
 /// Frames of the server's loop and its framework, which all stacks of a process begin with.
@@ -30,6 +33,10 @@ const DEEPEST: usize = 60;
 /// Functions and files of a process.
 const FUNCTIONS: usize = 600;
 const FILES: usize = 80;
+/// Lines of a function that call, each another function.
+const CALLS: usize = 4;
+/// Lines of a function that are seen being run themselves.
+const LINES: usize = 8;
 
 /// Numbers that look random (splitmix64).
 pub struct Random(u64);
@@ -53,12 +60,21 @@ impl Random {
     }
 }
 
+/// A function, and what it calls: from which line, and which function.
+struct Function {
+    frame: Frame,
+    calls: [(u32, usize); CALLS],
+}
+
+/// A function that is on a stack, and the line of it that is run.
+type Call = (usize, u32);
+
 /// A service that runs.
 struct Process {
     series: Vec<Series>,
-    functions: Vec<Frame>,
+    functions: Vec<Function>,
     /// By popularity; root first.
-    stacks: Vec<Vec<Frame>>,
+    stacks: Vec<Vec<Call>>,
     /// Replacements that are due.
     due: f64,
 }
@@ -82,21 +98,10 @@ impl Process {
             python: "3.12.4".into(),
             interpreter: Some(0),
         });
-        let functions = (0..FUNCTIONS).map(|function| {
-            let file = random.below(FILES);
-            let package = ["site-packages/framework", "site-packages/orm", "json", "asyncio"][file % 4];
-            Frame {
-                kind: FrameKind::Python,
-                function: format!("{}.handle_{function}", ["Service", "Query", "Encoder", "Task"][file % 4])
-                    .into(),
-                file: format!("/usr/lib/python3.12/{package}/{service}_{file}.py").into(),
-                line: 0,
-                first_line: 1 + random.below(1500) as u32,
-            }
-        });
+        let functions = (0..FUNCTIONS).map(|function| function_of(service, function, random));
         let functions = functions.collect();
         let mut process = Process { series: series.collect(), functions, stacks: Vec::new(), due: 0.0 };
-        let root = (0..ROOT).map(|function| process.call(function, random)).collect();
+        let root = (0..ROOT).map(|function| (function, process.functions[function].calls[0].0)).collect();
         process.stacks.push(root);
         while process.stacks.len() < STACKS {
             let stack = process.new_stack(random);
@@ -105,26 +110,31 @@ impl Process {
         process
     }
 
-    /// A function with a line of it that calls.
-    fn call(&self, function: usize, random: &mut Random) -> Frame {
-        let function = &self.functions[function];
-        Frame { line: function.first_line + 1 + random.below(25) as u32, ..function.clone() }
-    }
-
     /// A popular stack, left somewhere below its leaf for other calls.
-    fn new_stack(&self, random: &mut Random) -> Vec<Frame> {
+    fn new_stack(&self, random: &mut Random) -> Vec<Call> {
         // The smaller of two: popular ones have more descendants.
         let from = random.below(self.stacks.len()).min(random.below(self.stacks.len()));
         let from = &self.stacks[from];
         // The root end is the server's loop, which is always the same.
         let kept = ROOT + random.below(from.len() - ROOT + 1);
-        let mut stack = from[..kept.min(from.len())].to_vec();
-        let more = 1 + random.below(8);
-        for _ in 0..more.min(DEEPEST.saturating_sub(stack.len())) {
-            let function = random.below(self.functions.len());
-            stack.push(self.call(function, random));
+        let mut stack = from[..kept].to_vec();
+        for _ in 0..1 + random.below(8) {
+            if stack.len() == DEEPEST {
+                break;
+            }
+            let caller = stack.last_mut().expect("the root end");
+            let (line, callee) = self.functions[caller.0].calls[random.below(CALLS)];
+            caller.1 = line;
+            stack.push((callee, 0));
         }
+        let leaf = stack.last_mut().expect("the root end");
+        leaf.1 = self.functions[leaf.0].frame.first_line + 1 + random.below(LINES) as u32;
         stack
+    }
+
+    /// The frames of a stack.
+    fn frames(&self, stack: &[Call]) -> impl Iterator<Item = Frame> {
+        stack.iter().map(|&(function, line)| Frame { line, ..self.functions[function].frame.clone() })
     }
 
     fn drift(&mut self, random: &mut Random) {
@@ -136,6 +146,22 @@ impl Process {
             self.stacks[at] = stack;
         }
     }
+}
+
+fn function_of(service: &str, function: usize, random: &mut Random) -> Function {
+    let file = random.below(FILES);
+    let package = ["site-packages/framework", "site-packages/orm", "json", "asyncio"][file % 4];
+    let class = ["Service", "Query", "Encoder", "Task"][file % 4];
+    let first_line = 1 + random.below(1500) as u32;
+    let frame = Frame {
+        kind: FrameKind::Python,
+        function: format!("{class}.handle_{function}").into(),
+        file: format!("/usr/lib/python3.12/{package}/{service}_{file}.py").into(),
+        line: 0,
+        first_line,
+    };
+    let mut call = || (first_line + 1 + random.below(25) as u32, random.below(FUNCTIONS));
+    Function { frame, calls: std::array::from_fn(|_| call()) }
 }
 
 /// The services of a machine.
@@ -181,7 +207,7 @@ impl Load {
                 let thread = if random.below(50) == 0 { 0 } else { 1 + random.below(THREADS - 1) };
                 // Two ranks may have the same frames.
                 let stack = *interned[rank].get_or_insert_with(|| {
-                    let frames = process.stacks[rank].iter().cloned();
+                    let frames = process.frames(&process.stacks[rank]);
                     window.stacks.intern(frames).expect("a stack has a frame")
                 });
                 *counts.entry((first + thread as u32, stack)).or_default() += 1;

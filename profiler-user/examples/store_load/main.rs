@@ -68,7 +68,6 @@ impl Run {
         let mut sqlite = sqlite::Export::new(&self.folder)?;
         let made = self.feed(&mut store, &pprof_folder, &mut sqlite)?;
         let end = START + self.hours * HOUR * WINDOW * SECOND;
-        store.settle()?;
         let (cpu, sizes, files) = (store.cpu()?, store.sizes(), store.files());
         let hour = store_times(&store, (end - HOUR * WINDOW * SECOND, end))?;
         let all = store_times(&store, (START, end))?;
@@ -140,7 +139,10 @@ impl Run {
                 made.pprof_cpu += this_thread()?.saturating_sub(begin);
                 (made.first_hour, made.first_hour_rows) = (made.total, made.rows);
             }
-            store.store(windows)?;
+            store.feed(windows)?;
+            if (chunk + 1) % (HOUR / CHUNK) == 0 {
+                store.hour()?;
+            }
         }
         Ok(made)
     }

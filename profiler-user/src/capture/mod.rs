@@ -8,12 +8,14 @@ mod drain;
 mod error;
 mod kernel;
 mod perf;
+mod ring;
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use aya::maps::{HashMap, MapData, PerCpuArray};
 use aya::programs::{PerfEvent, RawTracePoint};
+use aya::util::online_cpus;
 use aya::{Ebpf, EbpfLoader};
 use firetower_ebpf::abi::{ExecutableKey, ProcessFacts, Settings, StackHash, target};
 
@@ -81,8 +83,10 @@ impl Capture {
             hash_seed: random_seed()?,
             ..offsets
         };
+        let cpus = online_cpus().map_err(|(_, error)| CaptureError::Io(error))?;
         let mut programs = EbpfLoader::new()
             .override_global("SETTINGS", &settings, true)
+            .map_max_entries("EVENTS", ring::bytes(cpus.len(), options.frequency))
             .load(OBJECT)
             .map_err(CaptureError::from_load)?;
         // Kernel time per program is counted only while somebody asks for it; a kernel before 5.8 can't be asked.

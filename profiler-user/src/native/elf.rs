@@ -3,8 +3,11 @@
 //! It must not know what the symbols mean. Files are read piece by piece, never mapped: a file that is truncated
 //! while it is mapped kills the reader by SIGBUS. All sizes in the file are hostile; what is read and kept is bounded.
 
+mod symbols;
+
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 use object::read::{ReadCache, ReadCacheOps, ReadRef};
@@ -135,27 +138,32 @@ impl<'data, R: ReadCacheOps> Elf<'data, R> {
         table: SymbolTable,
         names: [&str; N],
     ) -> Result<[Option<Place>; N], ElfError> {
-        let symbols = self.sections.symbols(self.endian, self.data, table.section_type())?;
         let mut found = [None; N];
-        if symbols.is_empty() {
+        let is_table = |section: &&elf::SectionHeader64<Endianness>| {
+            section.sh_type(self.endian) == table.section_type()
+        };
+        let Some(symbols) = self.sections.iter().find(is_table) else { return Ok(found) };
+        let strings = self.sections.section(object::SectionIndex(symbols.sh_link(self.endian) as usize))?;
+        let content = |section: &elf::SectionHeader64<Endianness>| {
+            self.data.content(section.sh_offset(self.endian), section.sh_size(self.endian))
+        };
+        let places = symbols::places(content(strings)?, names)?;
+        if places.iter().all(Vec::is_empty) {
             return Ok(found);
         }
-        // The strings are read at once: asking `object` for each name would be a system call per symbol.
-        let strings = self.sections.section(symbols.string_section())?.data(self.endian, self.data)?;
-        for symbol in symbols.iter() {
+        symbols::each(content(symbols)?, |symbol: &elf::Sym64<Endianness>| {
             let kind = symbol.st_type();
             if symbol.is_undefined(self.endian) || (kind != elf::STT_OBJECT && kind != elf::STT_FUNC) {
-                continue;
+                return;
             }
-            let Some(name) = strings.get(symbol.st_name(self.endian) as usize..) else { continue };
-            for (slot, wanted) in found.iter_mut().zip(names) {
-                let rest = name.strip_prefix(wanted.as_bytes());
-                if slot.is_none() && rest.is_some_and(|rest| rest.first() == Some(&0)) {
+            let name = symbol.st_name(self.endian);
+            for (slot, places) in found.iter_mut().zip(&places) {
+                if slot.is_none() && places.binary_search(&name).is_ok() {
                     let (address, size) = (symbol.st_value(self.endian), symbol.st_size(self.endian));
                     *slot = Some(Place { address, size });
                 }
             }
-        }
+        })?;
         Ok(found)
     }
 
@@ -223,9 +231,10 @@ impl<'data, R: ReadCacheOps> Elf<'data, R> {
     }
 }
 
-/// A file of which no more than 64 MiB are read at once, and 128 MiB in all, whatever its headers say.
+/// A file of which no more than 64 MiB are read at once, and 128 MiB kept in all, whatever its headers say.
 pub struct ElfFile<R: ReadCacheOps> {
-    cache: ReadCache<R>,
+    cache: ReadCache<Shared<R>>,
+    content: Shared<R>,
     kept: RefCell<Kept>,
 }
 
@@ -240,7 +249,66 @@ struct Kept {
 impl<R: ReadCacheOps> ElfFile<R> {
     /// A file, of which nothing is read yet.
     pub fn new(content: R) -> ElfFile<R> {
-        ElfFile { cache: ReadCache::new(content), kept: RefCell::default() }
+        let content = Shared(Rc::new(RefCell::new(content)));
+        ElfFile { cache: ReadCache::new(content.clone()), content, kept: RefCell::default() }
+    }
+
+    /// A part of it, to be read piece by piece: nothing of it is kept.
+    fn content(&self, offset: u64, size: u64) -> Result<Content<'_, R>, ElfError> {
+        if size > MAX_READ {
+            return Err(ElfError::Malformed(format!("a table of {size} bytes")));
+        }
+        Ok(Content { file: &self.content, offset, size })
+    }
+}
+
+/// The file, for the cache and for what is not to be kept.
+struct Shared<R>(Rc<RefCell<R>>);
+
+impl<R> Clone for Shared<R> {
+    fn clone(&self) -> Shared<R> {
+        Shared(self.0.clone())
+    }
+}
+
+impl<R: ReadCacheOps> ReadCacheOps for Shared<R> {
+    fn len(&mut self) -> Result<u64, ()> {
+        self.0.borrow_mut().len()
+    }
+
+    fn seek(&mut self, place: u64) -> Result<u64, ()> {
+        self.0.borrow_mut().seek(place)
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ()> {
+        self.0.borrow_mut().read(buffer)
+    }
+
+    fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), ()> {
+        self.0.borrow_mut().read_exact(buffer)
+    }
+}
+
+/// What is left of a part of a file.
+struct Content<'a, R> {
+    file: &'a Shared<R>,
+    offset: u64,
+    size: u64,
+}
+
+impl<R: ReadCacheOps> symbols::Pieces for Content<'_, R> {
+    fn left(&self) -> u64 {
+        self.size
+    }
+
+    fn next(&mut self, buffer: &mut [u8]) -> Result<(), ElfError> {
+        let cut_short = |()| ElfError::Malformed("a table is cut short".to_owned());
+        let mut file = self.file.0.borrow_mut();
+        file.seek(self.offset).map_err(cut_short)?;
+        file.read_exact(buffer).map_err(cut_short)?;
+        self.offset = self.offset.saturating_add(buffer.len() as u64);
+        self.size = self.size.saturating_sub(buffer.len() as u64);
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names of kernel addresses, by `/proc/kallsyms`. It must not know samples or stacks.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 
 /// The kernel's own symbols and its modules', in order of address.
 #[derive(Debug, Default)]
@@ -19,33 +19,44 @@ impl Kallsyms {
     /// Reads the running kernel's symbols. Without `CAP_SYSLOG` the kernel shows all addresses as zero: then there are
     /// none, and kernel frames are shown by address.
     pub fn load() -> io::Result<Kallsyms> {
-        Ok(Kallsyms::parse(&fs::read_to_string(PATH)?))
+        Kallsyms::parse(BufReader::new(File::open(PATH)?))
     }
 
     /// Lines of `ADDRESS TYPE NAME [MODULE]`; only code symbols (type t, T, w, W) are kept, and addresses that are
     /// hidden are not. Source: the kernel's kernel/kallsyms.c, `s_show`.
-    pub fn parse(text: &str) -> Kallsyms {
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn parse(mut text: impl BufRead) -> io::Result<Kallsyms> {
         let mut found = Kallsyms::default();
-        for line in text.lines() {
-            let mut fields = line.split_ascii_whitespace();
-            let (Some(address), Some(kind), Some(name)) = (fields.next(), fields.next(), fields.next())
-            else {
-                continue;
-            };
-            let Ok(address) = u64::from_str_radix(address, 16) else { continue };
-            if address == 0 || !matches!(kind, "t" | "T" | "w" | "W") {
-                continue;
-            }
-            found.symbols.push((address, found.names.len() as u32));
-            found.names.push_str(name);
-            if let Some(module) = fields.next() {
-                found.names.push(' ');
-                found.names.push_str(module);
-            }
-            found.names.push('\n');
+        // Line by line: the whole text is several times of what is kept.
+        let mut line = String::new();
+        while text.read_line(&mut line)? > 0 {
+            found.add(&line);
+            line.clear();
         }
         found.symbols.sort_by_key(|&(address, _)| address);
-        found
+        found.symbols.shrink_to_fit();
+        found.names.shrink_to_fit();
+        Ok(found)
+    }
+
+    fn add(&mut self, line: &str) {
+        let mut fields = line.split_ascii_whitespace();
+        let (Some(address), Some(kind), Some(name)) = (fields.next(), fields.next(), fields.next()) else {
+            return;
+        };
+        let Ok(address) = u64::from_str_radix(address, 16) else { return };
+        if address == 0 || !matches!(kind, "t" | "T" | "w" | "W") {
+            return;
+        }
+        self.symbols.push((address, self.names.len() as u32));
+        self.names.push_str(name);
+        if let Some(module) = fields.next() {
+            self.names.push(' ');
+            self.names.push_str(module);
+        }
+        self.names.push('\n');
     }
 
     /// The symbol that `address` lies in: the last one that starts at or before it.
@@ -70,7 +81,7 @@ mod tests {
 
     #[test]
     fn an_address_belongs_to_the_last_code_symbol_before_it() {
-        let symbols = Kallsyms::parse(TEXT);
+        let symbols = Kallsyms::parse(TEXT.as_bytes()).expect("a text");
         assert_eq!(symbols.lookup(0xffffffff81000000), Some("_stext"));
         assert_eq!(symbols.lookup(0xffffffff810001ff), Some("do_one"));
         assert_eq!(symbols.lookup(0xffffffff81000300), Some("do_one"));
@@ -80,6 +91,7 @@ mod tests {
 
     #[test]
     fn hidden_addresses_are_no_symbols() {
-        assert!(Kallsyms::parse("0000000000000000 T _stext\n").is_empty());
+        let hidden = Kallsyms::parse(&b"0000000000000000 T _stext\n"[..]);
+        assert!(hidden.expect("a text").is_empty());
     }
 }

@@ -42,26 +42,30 @@ pub struct Partition {
     pub date: i32,
 }
 
-/// How much was put together in a file: one log, or the files of an hour, or those of a day gone by.
+/// How much was put together in a file: one log, the files of an hour, those of some hours, or those of a day gone by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// From one log.
     Sealed,
     /// From several sealed files.
     Compacted,
+    /// From as many of those as one job may read. The id of a stack is 16 bytes that no compression makes smaller, once in
+    /// each file that has the stack: in files of an hour they are most of the bytes.
+    Gathered,
     /// Samples: in steps of a minute. Stacks: of the whole day.
     RolledUp,
 }
 
 impl Level {
     /// From the lowest.
-    pub const ALL: [Level; 3] = [Level::Sealed, Level::Compacted, Level::RolledUp];
+    pub const ALL: [Level; 4] = [Level::Sealed, Level::Compacted, Level::Gathered, Level::RolledUp];
 
     /// In words, for metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Level::Sealed => "sealed",
             Level::Compacted => "compacted",
+            Level::Gathered => "gathered",
             Level::RolledUp => "rolled_up",
         }
     }
@@ -177,7 +181,7 @@ mod tests {
         for path in [
             "samples/node=a/date=2026-11-24/0-7-7.parquet",
             "samples/node=a/date=2026-11-24/0-00000007-00000006.parquet",
-            "samples/node=a/date=2026-11-24/3-00000007-00000007.parquet",
+            "samples/node=a/date=2026-11-24/4-00000007-00000007.parquet",
             "samples/node=a/date=2026-13-24/0-00000007-00000007.parquet",
             "samples/node=a/date=+002026-11-24/0-00000007-00000007.parquet",
             "samples/node=a/date=2026-11-24/0-00000007-00000007-1.parquet",
@@ -198,6 +202,7 @@ mod tests {
             hour.supersedes(&name("a", Level::Sealed, 3, 3))
                 && hour.supersedes(&name("a", Level::Sealed, 9, 9))
         );
+        assert!(name("a", Level::Gathered, 3, 20).supersedes(&hour) && !hour.supersedes(&hour));
         for other in [
             name("a", Level::Sealed, 10, 10),
             name("b", Level::Sealed, 4, 4),

@@ -90,18 +90,21 @@ pub fn next(situation: &Situation<'_>, limits: &Limits, intervals: &Intervals) -
         }
         let over = is_over(partition, situation, intervals);
         let sealed = segments.iter().filter(|segment| segment.name.level == Level::Sealed).count();
-        let output = if over {
-            Level::RolledUp
-        } else if situation.compact || sealed as u128 > many {
-            Level::Compacted
-        } else {
-            continue;
-        };
         // Samples change when they are rolled up, even if they are in one file.
         let least = if over && table == Table::Samples { 1 } else { 2 };
-        if let Some(inputs) = neighbours(&segments, output, least) {
+        let found = if over {
+            neighbours(&segments, Level::RolledUp, least).map(|inputs| (Level::RolledUp, inputs))
+        } else {
+            let due = situation.compact || sealed as u128 > many;
+            let compacted = if due { neighbours(&segments, Level::Compacted, least) } else { None };
+            compacted.map(|inputs| (Level::Compacted, inputs)).or_else(|| {
+                let ended = day(partition).1.saturating_add(milliseconds(intervals.compact)) <= situation.now;
+                gathered(&segments, ended).map(|inputs| (Level::Gathered, inputs))
+            })
+        };
+        if let Some((level, inputs)) = found {
             let (first, last) = (inputs[0].name.first, inputs[inputs.len() - 1].name.last);
-            let output = SegmentName { table, partition: partition.clone(), first, last, level: output };
+            let output = SegmentName { table, partition: partition.clone(), first, last, level };
             return Some(Job::Merge { inputs, output });
         }
     }
@@ -121,24 +124,47 @@ fn rolled_up_ticks(situation: &Situation<'_>, intervals: &Intervals) -> Option<A
 
 /// The first files side by side that are of a lower level, as many as may be read at once and at least `least`.
 fn neighbours(segments: &[&Arc<Segment>], output: Level, least: usize) -> Option<Vec<Arc<Segment>>> {
-    let mut run: Vec<Arc<Segment>> = Vec::new();
-    let mut bytes = 0;
+    runs(segments, output).into_iter().find(|run| run.len() >= least)
+}
+
+/// The first files side by side to which no other will come, as they are as many as may be read at once; in a day that has
+/// `ended`, all.
+fn gathered(segments: &[&Arc<Segment>], ended: bool) -> Option<Vec<Arc<Segment>>> {
+    // Sealed files at the end are put together among themselves first.
+    let is_settled = |segment: &&Arc<Segment>| ended || segment.name.level > Level::Sealed;
+    let settled = segments.iter().rposition(is_settled).map_or(0, |last| last + 1);
+    let last = segments[..settled].last().map(|segment| &segment.name);
+    let is_full = |run: &Vec<Arc<Segment>>| {
+        let more_may_come =
+            !ended && run.len() < MOST_INPUTS && run.last().map(|segment| &segment.name) == last;
+        run.len() >= 2 && !more_may_come
+    };
+    runs(&segments[..settled], Level::Gathered).into_iter().find(is_full)
+}
+
+/// All files that are of a lower level, each with those beside it that may be read with it.
+fn runs(segments: &[&Arc<Segment>], output: Level) -> Vec<Vec<Arc<Segment>>> {
+    let mut runs: Vec<Vec<Arc<Segment>>> = Vec::new();
+    let (mut open, mut bytes) = (false, 0);
     for segment in segments {
         let fits = segment.name.level < output && !segment.unknown_columns;
-        let room = run.len() < MOST_INPUTS && (run.is_empty() || bytes + segment.bytes <= MOST_BYTES);
-        if !(fits && room) {
-            if run.len() >= least {
-                break;
+        let run = runs
+            .last_mut()
+            .filter(|run| open && run.len() < MOST_INPUTS && bytes + segment.bytes <= MOST_BYTES);
+        match run {
+            Some(run) if fits => {
+                bytes += segment.bytes;
+                run.push((*segment).clone());
             }
-            run.clear();
-            bytes = 0;
+            _ if fits => {
+                bytes = segment.bytes;
+                runs.push(vec![(*segment).clone()]);
+            }
+            _ => {}
         }
-        if fits {
-            bytes += segment.bytes;
-            run.push((*segment).clone());
-        }
+        open = fits;
     }
-    (run.len() >= least).then_some(run)
+    runs
 }
 
 fn too_old(situation: &Situation<'_>, limits: &Limits) -> Option<Arc<Segment>> {
@@ -234,11 +260,48 @@ mod tests {
 
     #[test]
     fn a_day_gone_by_is_rolled_up() {
-        let files = [segment(Level::Compacted, 1, 6), segment(Level::Sealed, 7, 7)];
+        let files = [segment(Level::Gathered, 1, 6), segment(Level::Sealed, 7, 7)];
         assert_eq!(plan(&files, 47, false), None);
         assert_eq!(merged(plan(&files, 48, false)), Some((Level::RolledUp, 1, 7, 2)));
         assert_eq!(merged(plan(&files[1..], 48, false)), Some((Level::RolledUp, 7, 7, 1)));
         assert_eq!(plan(&[segment(Level::RolledUp, 1, 7)], 48, true), None);
+    }
+
+    #[test]
+    fn files_are_gathered_when_there_are_as_many_as_one_job_may_read() {
+        let hours: Vec<_> =
+            (0..8).map(|hour| segment(Level::Compacted, 6 * hour + 1, 6 * hour + 6)).collect();
+        assert_eq!(plan(&hours[..7], 7, true), None);
+        assert_eq!(merged(plan(&hours, 8, false)), Some((Level::Gathered, 1, 48, 8)));
+        let mut files = hours[..7].to_vec();
+        files.push(segment(Level::Sealed, 43, 43));
+        assert_eq!(plan(&files, 7, true), None, "a sealed file waits for those of its hour");
+        files[3] = segment(Level::Sealed, 19, 24);
+        files.push(segment(Level::Compacted, 44, 49));
+        let all = Some((Level::Gathered, 1, 43, 8));
+        assert_eq!(merged(plan(&files, 8, false)), all, "one alone in its hour goes along");
+    }
+
+    #[test]
+    fn files_are_gathered_earlier_if_they_are_large_or_the_day_has_ended() {
+        let large = |number| {
+            let bytes = MOST_BYTES / 3;
+            Arc::new(Segment { bytes, ..(*segment(Level::Compacted, number, number)).clone() })
+        };
+        let files: Vec<_> = (1..=4).map(large).collect();
+        let limits = Limits { max_age: Duration::MAX, max_bytes: u64::MAX };
+        assert_eq!(plan_with(&files[..3], 3, true, &limits), None, "a fourth may be small");
+        assert_eq!(merged(plan_with(&files, 4, false, &limits)), Some((Level::Gathered, 1, 3, 3)));
+
+        let few = [
+            segment(Level::Compacted, 1, 6),
+            segment(Level::Compacted, 7, 12),
+            segment(Level::Sealed, 13, 13),
+        ];
+        assert_eq!(plan(&few, 24, false), None);
+        assert_eq!(merged(plan(&few, 25, false)), Some((Level::Gathered, 1, 13, 3)));
+        let before = [segment(Level::Gathered, 1, 12), segment(Level::Compacted, 13, 14)];
+        assert_eq!(plan(&before, 25, false), None, "one file is as it should be");
     }
 
     #[test]

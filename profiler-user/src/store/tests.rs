@@ -357,15 +357,23 @@ fn a_failure_at_any_step_is_made_good() {
             compact: Duration::from_millis(1),
             ..options(directory.path()).intervals
         };
-        let options = || Options { intervals, ..options(directory.path()) };
+        let now = Arc::new(AtomicU64::new(window(0, 0).start));
+        let options = || {
+            let clock = now.clone();
+            let clock: options::Clock = Arc::new(move || clock.load(Ordering::Relaxed));
+            Options { intervals, clock, ..options(directory.path()) }
+        };
         let (store, _) = Store::open(Options { steps: step, ..options() }).unwrap();
         let all = windows(3);
         for (number, window) in all.iter().enumerate() {
             store.submit(window.clone());
             until(&store, |status| status.windows_written == number as u64 + 1 && status.logs.files == 0);
             holds(&store.snapshot(vec![]), &all[..=number], &format!("step {fail_at}"));
+            // The first two are put together, and the third stays as it is until the day has ended.
+            until(&store, |status| files(status, Level::Sealed) < 2);
         }
-        until(&store, |status| files(status, Level::Sealed) < 2);
+        now.fetch_add(25 * 3600 * 1_000_000_000, Ordering::Relaxed);
+        until(&store, |status| files(status, Level::Gathered) == 1 && files(status, Level::Sealed) == 0);
         let status = until(&store, |status| status.failing.is_empty());
         holds(&store.snapshot(vec![]), &all, &format!("step {fail_at}"));
         drop(store);

@@ -139,6 +139,12 @@ fn few_days() {
         until(&store, |status| status.windows_written == written);
         println!("={number}");
         until(&store, |status| status.logs.files == 0);
+        match number {
+            // The first two are put together, and the third is left for the end of the day.
+            1 => until(&store, |status| !status.segments.contains_key(&(Table::Samples, Level::Sealed))),
+            150 => until(&store, |status| status.segments.contains_key(&(Table::Samples, Level::Gathered))),
+            _ => continue,
+        };
     }
     until(&store, |status| status.segments.values().all(|files| files.files == 1));
     until(&store, |status| {
