@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::{Frame, FrameId, FrameKind, Profile, Weight};
+use crate::model::{Frame, FrameId, FrameKind, Profile, Weight, modules};
 use crate::render::tree::Tree;
 use crate::render::{Origin, frame_text, unattributed};
 
@@ -69,6 +69,8 @@ pub(super) struct WireFrame {
     file: Option<String>,
     line: Option<u32>,
     first_line: Option<u32>,
+    /// The Python module that the file is, dotted, as far as its path tells; `kernel` for kernel frames. As in the store.
+    module: Option<String>,
     /// `python`, `kernel`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`.
     kind: &'static str,
     /// `own`, `package`, `library`, `kernel`, `label` or `unknown`.
@@ -145,12 +147,14 @@ impl Amount {
 impl WireFrame {
     pub(super) fn new(frame: &Frame) -> WireFrame {
         let known = |number: u32| (number != 0).then_some(number);
+        let module = modules::module(frame.kind, &frame.file);
         WireFrame {
             text: frame_text(frame),
             name: frame.function.to_string(),
             file: (!frame.file.is_empty()).then(|| frame.file.to_string()),
             line: known(frame.line),
             first_line: known(frame.first_line),
+            module: (!module.is_empty()).then_some(module),
             kind: match frame.kind {
                 FrameKind::Python => "python",
                 FrameKind::Kernel => "kernel",
@@ -213,9 +217,9 @@ mod tests {
                 ]},
                 "frames": [
                     {"text": "[not a Python thread]", "name": "", "file": null, "line": null, "first_line": null,
-                     "kind": "unknown", "origin": "unknown"},
+                     "module": null, "kind": "unknown", "origin": "unknown"},
                     {"text": "main (/srv/app.py:3)", "name": "main", "file": "/srv/app.py", "line": 3,
-                     "first_line": 1, "kind": "python", "origin": "own"},
+                     "first_line": 1, "module": "app", "kind": "python", "origin": "own"},
                 ],
                 "nodes": {"frame": [null, 0, 1], "parent": [0, 0, 0], "total": [4, 1, 3], "self": [0, 1, 3]},
                 "complete_since_unix_seconds": 1.5,
