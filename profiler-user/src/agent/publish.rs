@@ -120,6 +120,7 @@ impl Publisher {
             ProcessInfo {
                 pid: *pid,
                 parent: identity::parent(*pid),
+                started: process.started,
                 command: process.command.clone(),
                 labels: process.labels.clone(),
                 python: process.python().map(Into::into),

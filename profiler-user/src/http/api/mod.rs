@@ -19,6 +19,7 @@ mod profile;
 mod range;
 mod routes;
 mod selector;
+mod source;
 mod tables;
 mod time;
 mod tree;
@@ -29,6 +30,7 @@ use axum::extract::rejection::QueryRejection;
 use super::error::HttpError;
 
 pub(super) use routes::{paths, router};
+pub(super) use source::READERS;
 
 /// The pairs of a query string, decoded, in their order.
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;

@@ -16,7 +16,9 @@ use super::picture::Changes;
 use super::processes::{Processes, ServiceStatus};
 use super::tables::{LabelNames, Series, TopFunctions, Values};
 use super::tree::ProfileTree;
-use super::{Pairs, debug, decoded, diff, formats, heatmap, live, openapi, processes, profile, tables};
+use super::{
+    Pairs, debug, decoded, diff, formats, heatmap, live, openapi, processes, profile, source, tables,
+};
 use crate::http::App;
 use crate::http::error::HttpError;
 use crate::http::pages;
@@ -35,6 +37,8 @@ pub(in crate::http) struct Route {
     pub(super) kept: bool,
     /// There may be nothing: 404.
     pub(super) empty: bool,
+    /// Statuses that it has besides, or for more than others do, and when.
+    pub(super) refusals: &'static [(&'static str, &'static str)],
     handler: fn() -> MethodRouter<App>,
 }
 
@@ -89,6 +93,7 @@ pub(super) fn routes() -> Vec<Route> {
         contents,
         kept: false,
         empty: false,
+        refusals: &[],
         handler,
     };
     let mut of_formats = vec![Content::profile()];
@@ -184,6 +189,17 @@ pub(super) fn routes() -> Vec<Route> {
                  schema Changes as JSON. `trouble` carries an error, after which it goes on.",
                 vec![Content::of::<Changes>(live::EVENTS)],
                 || get(live::live),
+            )
+        },
+        Route {
+            takes: &source::TAKES,
+            refusals: &source::REFUSALS,
+            ..plain(
+                "/api/v1/source",
+                "source",
+                "The text of a source file, as the process sees it that runs it.",
+                vec![Content::json::<source::SourceFile>()],
+                || get(source::source),
             )
         },
         plain(
