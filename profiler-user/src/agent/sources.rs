@@ -1,19 +1,15 @@
 //! Reads source files for the service, on behalf of processes and within their rights. It must not know who asks.
 //!
 //! A process may call its code what it likes, and so make somebody curious about any file; what it could not read itself is
-//! not read for it. What it could read depends on the program that it runs: names that were seen while it ran as another
-//! user do not count, or one who becomes root by executing a set-user-id program would read root's files.
+//! not read for it. What it could read depends on the program that it executes: what was seen of an earlier one does not
+//! count, or who executes a set-user-id program, and with that becomes root, would have root's files read.
 
 use std::path::Path;
 
 use crate::http::{SourceError, SourceRefusal, SourceText, Sources, Wanted};
 use crate::process::identity;
 use crate::process::reach::{MAX_BYTES, Reach, Refused};
-use crate::process::user::Users;
 use crate::python::source;
-
-/// Labels of root, whose word counts for every user: a service that is started as root and gives that up.
-const ROOT: [&str; 2] = ["root", "0"];
 
 /// Source files as `/proc` leads to them.
 #[derive(Debug, Default)]
@@ -23,26 +19,14 @@ impl Sources for ProcessSources {
     fn read(&self, wanted: &Wanted) -> Result<SourceText, SourceError> {
         let pid = wanted.pid;
         let gone = || {
-            let error = format!("process {pid} is gone, or is another one by now");
+            let error = format!("process {pid} is gone, or executes another program by now");
             refuse(SourceRefusal::Changed, error, "ask for a process of /api/v1/processes")
         };
-        let is_the_same = || identity::started(pid) == Some(wanted.started);
+        let is_the_same = || identity::execution(pid) == Some(wanted.execution);
         let reach = Reach::of(pid).map_err(|error| failed(wanted, &error))?;
         // Looked at after it was opened: what is open stays this process's, or fails.
         if !is_the_same() {
             return Err(gone());
-        }
-        let uid = reach.rights.uid;
-        let (name, number) = (Users::default().name(uid), uid.to_string());
-        if !wanted.named_by.iter().any(|user| **user == *name || **user == *number || ROOT.contains(&&**user))
-        {
-            return Err(refuse(
-                SourceRefusal::Forbidden,
-                format!(
-                    "process {pid} runs as {name} now, and code of that file was only seen when it did not"
-                ),
-                "ask again when it was seen running since",
-            ));
         }
         let content = reach.read(Path::new(&wanted.file), wanted.everybody);
         if !is_the_same() || !reach.is_unchanged() {

@@ -46,8 +46,10 @@ pub struct ProcessInfo {
     pub pid: Pid,
     /// The process that it is a child of; `None` if it has none, or that is not known.
     pub parent: Option<Pid>,
-    /// When it started, in clock ticks since boot.
-    pub started: u64,
+    /// Names this execution of a program by this process; `None`: not known.
+    pub execution: Option<[u64; 2]>,
+    /// Unix nanoseconds since which the agent knows it to execute that program.
+    pub executing_since: u64,
     /// Its command line, shortened.
     pub command: Arc<str>,
     /// What it is called, and where it belongs.

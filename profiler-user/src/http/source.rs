@@ -1,7 +1,5 @@
 //! What the route for source files asks of whoever can read them. It must not know how, nor HTTP.
 
-use std::sync::Arc;
-
 use crate::model::Pid;
 
 /// Reads source files of processes.
@@ -18,12 +16,10 @@ pub trait Sources: Send + Sync {
 pub struct Wanted {
     /// The process.
     pub pid: Pid,
-    /// When it started, in clock ticks since boot.
-    pub started: u64,
-    /// `co_filename` of code that was seen running in it.
+    /// The execution of a program that was seen to run code of the file; that of another is not asked for.
+    pub execution: [u64; 2],
+    /// `co_filename` of that code.
     pub file: String,
-    /// The labels `user` of the samples that name the file: whose word the name is.
-    pub named_by: Vec<Arc<str>>,
     /// Only if every user of this machine may read it.
     pub everybody: bool,
 }

@@ -39,7 +39,7 @@ pub(super) const REFUSALS: [(&str, &str); 6] = [
          without a token not everybody could, no code of it was seen running in the process, or --no-source is on.",
     ),
     ("404", "The process is not profiled, or there is no such file."),
-    ("409", "The process has become another one meanwhile."),
+    ("409", "The process is ending, or executes another program by now."),
     ("413", "The file is too large."),
     ("415", "The file is no text, or in an encoding that is not known."),
     ("422", "It is no regular file."),
@@ -95,42 +95,28 @@ fn wanted(live: &Live, pid: Pid, file: String, cancelled: &Cancelled) -> Result<
     let matcher =
         Matcher::new("pid", Comparison::Equal, &pid.to_string()).map_err(|_| HttpError::internal())?;
     let select = Select {
+        // Not what the process ran before: another program has other rights.
+        since: process.executing_since,
         until: u64::MAX,
         selector: Selector { matchers: vec![matcher] },
-        by: vec!["user".into()],
         stacks: true,
         cancelled: cancelled.clone(),
         ..Select::default()
     };
     let selected = live.aggregate().select(&select)?;
-    let named_by = named_by(&selected, &file);
-    if named_by.is_empty() {
-        let seconds = live.settings().retention;
-        return Err(HttpError::new(
-            StatusCode::FORBIDDEN,
-            format!("no code of {file:?} was seen running in process {pid} in the last {seconds} s"),
-            "only files of code that was seen are shown: name one as the frames of a profile have it",
-        ));
+    if !has_code_of(&selected, &file) {
+        let error = format!("no code of {file:?} was seen running in process {pid} of late");
+        let hint = "only files of code that was seen are shown: name one as the frames of a profile have it; of a process \
+                    that has just begun to run nothing may have been seen yet";
+        return Err(HttpError::new(StatusCode::FORBIDDEN, error, hint));
     }
-    Ok(Wanted { pid, started: process.started, file, named_by, everybody: true })
+    let gone = || HttpError::new(StatusCode::CONFLICT, format!("process {pid} is ending"), "ask for another");
+    Ok(Wanted { pid, execution: process.execution.ok_or_else(gone)?, file, everybody: true })
 }
 
-/// The users of the groups that have a Python frame of this file.
-fn named_by(selected: &Selected, file: &str) -> Vec<Arc<str>> {
-    let is_of_file: Vec<bool> = selected
-        .stacks
-        .frames()
-        .map(|frame| frame.kind == FrameKind::Python && *frame.file == *file)
-        .collect();
-    let mut has: Vec<bool> = Vec::with_capacity(selected.stacks.node_count());
-    for (_, parent, frame) in selected.stacks.nodes() {
-        has.push(is_of_file[frame.index()] || parent.is_some_and(|parent| has[parent.index()]));
-    }
-    let rows = selected.rows.iter().filter(|row| row.stack.is_some_and(|stack| has[stack.index()]));
-    let mut users: Vec<Arc<str>> = rows.map(|row| selected.groups[row.group as usize][0].clone()).collect();
-    users.sort_unstable();
-    users.dedup();
-    users
+/// Whether there is a Python frame of this file.
+fn has_code_of(selected: &Selected, file: &str) -> bool {
+    selected.stacks.frames().any(|frame| frame.kind == FrameKind::Python && *frame.file == *file)
 }
 
 /// Reads it on a thread of its own, which may never end: those of the runtime are waited for at the end of the service.
