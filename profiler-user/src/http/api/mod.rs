@@ -22,12 +22,12 @@ mod selector;
 mod source;
 mod tables;
 mod time;
-mod tree;
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 
 use super::error::HttpError;
+use crate::render::call_tree as tree;
 
 pub(super) use routes::{paths, router};
 pub(super) use source::READERS;

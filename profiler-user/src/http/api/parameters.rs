@@ -102,6 +102,8 @@ parameters! {
         "Share of all samples that a node of the JSON tree must have; lighter ones are left out of it, their weight stays in the totals below.";
     FORMAT = "format", Kind::Word { words: formats::names, default: "json" },
         "What the answer is: a call tree as JSON, or a file.";
+    DIFF_FORMAT = "format", Kind::Word { words: || vec!["json", "html"], default: "json" },
+        "What the answer is: JSON, or the viewer with the comparison inside as a file.";
     BY = "by", Kind::LabelNames,
         "Apart by the values of these labels, at most 4, separated by commas or repeated.";
     STEP = "step", Kind::Length,

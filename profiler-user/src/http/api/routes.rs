@@ -147,7 +147,7 @@ pub(super) fn routes() -> Vec<Route> {
                 "/api/v1/diff",
                 "diff",
                 "What changed between two ranges, or two sets of series.",
-                vec![Content::json::<diff::Difference>()],
+                vec![Content::json::<diff::Difference>(), Content::text(Format::Html.content_type())],
                 || get(diff::diff),
             )
         },
