@@ -11,6 +11,7 @@ pub mod labels;
 pub mod processes;
 mod publish;
 mod series;
+pub mod sources;
 mod starting;
 mod usage;
 

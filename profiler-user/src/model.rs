@@ -9,6 +9,7 @@
 
 pub mod copier;
 pub mod labels;
+pub mod modules;
 pub mod select;
 pub mod selector;
 

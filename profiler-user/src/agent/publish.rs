@@ -29,6 +29,22 @@ pub struct Publisher {
 struct Sums {
     account: ProcessAccount,
     since: u64,
+    execution: Execution,
+}
+
+/// Of one program that a process executes.
+#[derive(Clone, Copy, Debug)]
+struct Execution {
+    generation: u32,
+    id: Option<[u64; 2]>,
+    since: u64,
+}
+
+impl Execution {
+    /// Looked at when it is published first: what was seen of the process until then may be of another.
+    fn of(pid: Pid, process: &Process, now: u64) -> Execution {
+        Execution { generation: process.generation, id: identity::execution(pid), since: now }
+    }
 }
 
 impl Publisher {
@@ -94,8 +110,14 @@ impl Publisher {
         let shown: Vec<(Pid, &Process)> =
             agent.processes().iter().filter(|(_, process)| is_shown(process)).collect();
         for &(pid, process) in &shown {
-            let sums =
-                self.processes.entry(pid).or_insert(Sums { account: ProcessAccount::default(), since: now });
+            let sums = self.processes.entry(pid).or_insert_with(|| Sums {
+                account: ProcessAccount::default(),
+                since: now,
+                execution: Execution::of(pid, process, now),
+            });
+            if sums.execution.generation != process.generation {
+                sums.execution = Execution::of(pid, process, now);
+            }
             if let Some(new) = news.get(&pid) {
                 sums.account.total += new.total;
                 sums.account.attributed += new.attributed;
@@ -120,6 +142,8 @@ impl Publisher {
             ProcessInfo {
                 pid: *pid,
                 parent: identity::parent(*pid),
+                execution: sums.execution.id,
+                executing_since: sums.execution.since,
                 command: process.command.clone(),
                 labels: process.labels.clone(),
                 python: process.python().map(Into::into),

@@ -50,6 +50,7 @@ const MAX_SECONDS: f64 = 7.0 * 86_400.0;
 
 Formats, and the endings of files that say them:
   svg         .svg               interactive flame graph
+  html        .html .htm         the viewer with the profile inside, for any browser
   folded      .folded .txt       a line for each stack: root;…;leaf COUNT
   pprof       .pb.gz .pprof      pprof: samples have labels (pid, tid, thread, command…)
   speedscope  .speedscope.json   for https://www.speedscope.app; --threads: one for each thread
@@ -80,7 +81,7 @@ pub struct Args {
     /// Samples a second on each CPU
     #[arg(short = 'F', long, value_name = "HZ", default_value = "99", value_parser = RangedU64ValueParser::<u32>::new().range(1..=9999))]
     frequency: u32,
-    /// File to write, in the format that its ending says (.svg, .folded, .pb.gz, .speedscope.json, .gecko.json, .json,
+    /// File to write, in the format that its ending says (.svg, .html, .folded, .pb.gz, .speedscope.json, .gecko.json, .json,
     /// .jsonl); `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,

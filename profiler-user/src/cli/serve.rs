@@ -15,6 +15,7 @@ mod store;
 use super::exit::{Exit, Failure};
 use super::failures;
 use crate::agent::labels::{Labeller, Rule};
+use crate::agent::sources::ProcessSources;
 use crate::agent::{Agent, Publisher};
 use crate::allocator;
 use crate::capture::Options;
@@ -77,6 +78,9 @@ pub struct Args {
     metrics_pid: bool,
     #[command(flatten)]
     history: StoreArgs,
+    /// Show no source files; else those that their process may read, and without a token only what everybody may read
+    #[arg(long)]
+    no_source: bool,
     /// Leave kernel frames out
     #[arg(long)]
     no_kernel: bool,
@@ -96,6 +100,9 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         processes: args.metrics_pid,
     });
     let live = Arc::new(Live::with_metrics(settings, metrics));
+    if !args.no_source {
+        live.set_sources(Arc::new(ProcessSources));
+    }
     let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
     allocator::share_pools();
     let agent = Agent::new(options, live.shared_aggregate(), clock)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use super::locked;
+use super::source::Sources;
 use crate::aggregate::{Aggregate, Retention};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, MetricsOptions};
@@ -45,6 +46,10 @@ pub struct ProcessInfo {
     pub pid: Pid,
     /// The process that it is a child of; `None` if it has none, or that is not known.
     pub parent: Option<Pid>,
+    /// Names this execution of a program by this process; `None`: not known.
+    pub execution: Option<[u64; 2]>,
+    /// Unix nanoseconds since which the agent knows it to execute that program.
+    pub executing_since: u64,
     /// Its command line, shortened.
     pub command: Arc<str>,
     /// What it is called, and where it belongs.
@@ -108,6 +113,7 @@ pub struct Live {
     processes: Mutex<Arc<[ProcessInfo]>>,
     readiness: Mutex<Readiness>,
     history: OnceLock<Arc<dyn History>>,
+    sources: OnceLock<Arc<dyn Sources>>,
     patience: Duration,
     streams: Streams,
 }
@@ -130,6 +136,7 @@ impl Live {
             processes: Mutex::new(Arc::new([])),
             readiness: Mutex::new(Readiness::Starting),
             history: OnceLock::new(),
+            sources: OnceLock::new(),
             patience: PATIENCE,
             streams: Streams::default(),
         }
@@ -138,6 +145,16 @@ impl Live {
     /// From here on, what memory does not have is asked of this; the first that is set stays.
     pub fn set_history(&self, history: Arc<dyn History>) {
         self.history.get_or_init(|| history);
+    }
+
+    /// From here on, source files are read by this; the first that is set stays. Without: none are shown.
+    pub fn set_sources(&self, sources: Arc<dyn Sources>) {
+        self.sources.get_or_init(|| sources);
+    }
+
+    /// What reads source files, if they are to be shown.
+    pub(super) fn sources(&self) -> Option<Arc<dyn Sources>> {
+        self.sources.get().cloned()
     }
 
     /// The same, with another time that an answer may take. Default: 30 s. Longer ones are for large stores on slow disks.

@@ -19,6 +19,7 @@ mod limits;
 mod live;
 mod paced;
 mod pages;
+mod source;
 mod wire;
 
 use std::future::Future;
@@ -42,6 +43,7 @@ pub use guard::{ListenError, check_listen, check_metrics_listen};
 pub use hosts::host_name;
 pub use limits::{ClientLimits, Limits};
 pub use live::{Live, LiveSettings, ProcessInfo, Readiness};
+pub use source::{SourceError, SourceRefusal, SourceText, Sources, Wanted};
 
 use answers::Memory;
 use auth::Auth;
@@ -81,13 +83,16 @@ pub struct Access {
 struct App {
     live: Arc<Live>,
     renders: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
     gate: Arc<Gate>,
     memory: Memory,
 }
 
 impl App {
     fn new(live: Arc<Live>, gate: Gate) -> App {
-        App { live, renders: Arc::new(Semaphore::new(RENDERS)), gate: Arc::new(gate), memory: Memory::new() }
+        let renders = Arc::new(Semaphore::new(RENDERS));
+        let readers = Arc::new(Semaphore::new(api::READERS));
+        App { live, renders, readers, gate: Arc::new(gate), memory: Memory::new() }
     }
 }
 

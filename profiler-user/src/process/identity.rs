@@ -5,9 +5,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use procfs::process::{self, Process};
+use sha2::{Digest as _, Sha256};
 
 use crate::model::Pid;
 
+/// Most bytes of an auxiliary vector: it has some 25 entries of 16.
+const MAX_VECTOR: u64 = 4096;
 /// Most bytes of arguments that are read to tell what a process runs: that is in the first ones.
 const MAX_ARGUMENTS: u64 = 16 << 10;
 /// Most characters of a command line that are kept.
@@ -22,6 +25,20 @@ pub fn started(pid: Pid) -> Option<u64> {
     let stat = Process::new(i32::try_from(pid.0).ok()?).and_then(|process| process.stat()).ok()?;
     let ends = matches!(stat.state, 'Z' | 'X') || stat.flags & PF_EXITING != 0;
     (!ends).then_some(stat.starttime)
+}
+
+/// What names one execution of a program by one process, as [`started`] names the process; `None` as there, and for a kernel
+/// thread. A forked child goes on with its parent's execution, under its own start.
+///
+/// No number of the kernel's tells executions apart; but each lays the program out at random addresses, and the auxiliary
+/// vector, getauxval(3), has several of them and never changes until the next.
+pub fn execution(pid: Pid) -> Option<[u64; 2]> {
+    let started = started(pid)?;
+    let mut vector = Vec::new();
+    File::open(format!("/proc/{pid}/auxv")).ok()?.take(MAX_VECTOR).read_to_end(&mut vector).ok()?;
+    let digest: [u8; 32] = Sha256::digest(&vector).into();
+    let [first, ..] = *digest.as_chunks::<8>().0 else { return None };
+    (!vector.is_empty()).then_some([started, u64::from_le_bytes(first)])
 }
 
 /// The process whose child it is now; `None`: it is gone, or has none in this namespace.
@@ -89,4 +106,35 @@ pub fn descendants(of: Pid) -> io::Result<Vec<Pid>> {
 
 fn processes() -> io::Result<impl Iterator<Item = Process>> {
     Ok(process::all_processes().map_err(io::Error::other)?.flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn an_execution_ends_with_the_next_one() {
+        let mut child = Command::new("sh")
+            .args(["-c", "echo one; read line; exec sh -c 'echo two; read line'"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = Pid(child.id());
+        let (mut input, mut lines) =
+            (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+        lines.next().unwrap().unwrap();
+        let first = execution(pid).unwrap();
+        assert_eq!(execution(pid), Some(first));
+        input.write_all(b"go\n").unwrap();
+        lines.next().unwrap().unwrap();
+        let second = execution(pid).unwrap();
+        assert!(first[0] == second[0] && first[1] != second[1], "{first:?} {second:?}");
+        drop(input);
+        child.wait().unwrap();
+        assert_eq!(execution(pid), None);
+    }
 }

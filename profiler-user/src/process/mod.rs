@@ -11,6 +11,8 @@ pub mod maps;
 pub mod memory;
 pub mod pages;
 pub mod pthread;
+pub mod reach;
+pub mod rights;
 pub mod sparse;
 pub mod still;
 pub mod tasks;

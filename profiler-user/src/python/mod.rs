@@ -25,6 +25,7 @@ pub mod ints;
 pub mod line_table;
 pub mod objects;
 pub mod program;
+pub mod source;
 pub mod thread_names;
 pub mod threads;
 pub mod versions;

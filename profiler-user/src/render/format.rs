@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{RenderError, folded, gecko, json, pprof, speedscope, svg};
+use super::{RenderError, folded, gecko, html, json, pprof, speedscope, svg};
 use crate::model::Profile;
 
 /// A format that a whole profile can be drawn in.
@@ -13,6 +13,8 @@ use crate::model::Profile;
 pub enum Format {
     /// An interactive flame graph: [`svg`].
     Svg,
+    /// The viewer with the profile inside: [`html`].
+    Html,
     /// Folded stacks: [`folded`].
     Folded,
     /// pprof: [`pprof`].
@@ -36,13 +38,21 @@ fn names() -> String {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 6] =
-        [Format::Svg, Format::Folded, Format::Pprof, Format::Speedscope, Format::Gecko, Format::Json];
+    pub const ALL: [Format; 7] = [
+        Format::Svg,
+        Format::Html,
+        Format::Folded,
+        Format::Pprof,
+        Format::Speedscope,
+        Format::Gecko,
+        Format::Json,
+    ];
 
     /// Its name in options and URLs; [`FromStr`] knows it again.
     pub fn name(self) -> &'static str {
         match self {
             Format::Svg => "svg",
+            Format::Html => "html",
             Format::Folded => "folded",
             Format::Pprof => "pprof",
             Format::Speedscope => "speedscope",
@@ -55,6 +65,7 @@ impl Format {
     pub fn endings(self) -> &'static [&'static str] {
         match self {
             Format::Svg => &[".svg"],
+            Format::Html => &[".html", ".htm"],
             Format::Folded => &[".folded", ".txt"],
             Format::Pprof => &[".pb.gz", ".pprof"],
             Format::Speedscope => &[".speedscope.json"],
@@ -67,6 +78,7 @@ impl Format {
     pub fn content_type(self) -> &'static str {
         match self {
             Format::Svg => "image/svg+xml; charset=utf-8",
+            Format::Html => "text/html; charset=utf-8",
             Format::Folded => "text/plain; charset=utf-8",
             // What Go's own handlers say; there is no registered type.
             Format::Pprof => "application/octet-stream",
@@ -94,7 +106,7 @@ impl Format {
 
     /// Whether it says of each sample whose it is, if [`Profile::labels`] do.
     pub fn keeps_labels(self) -> bool {
-        !matches!(self, Format::Svg | Format::Folded)
+        !matches!(self, Format::Svg | Format::Html | Format::Folded)
     }
 
     /// Whether it has processes or threads of its own, made from the labels `pid` and `tid`: frames for them would say it
@@ -121,6 +133,7 @@ impl FromStr for Format {
 pub fn render(format: Format, profile: &Profile) -> Result<Vec<u8>, RenderError> {
     match format {
         Format::Svg => svg::render(profile),
+        Format::Html => html::render(profile),
         Format::Folded => folded::render(profile),
         Format::Pprof => pprof::render(profile),
         Format::Speedscope => speedscope::render(profile),
@@ -155,7 +168,10 @@ mod tests {
     #[test]
     fn an_unknown_name_says_which_there_are() {
         let error = "PDF".parse::<Format>().expect_err("no format").to_string();
-        assert_eq!(error, "\"PDF\" is no format; there are svg, folded, pprof, speedscope, gecko, json");
+        assert_eq!(
+            error,
+            "\"PDF\" is no format; there are svg, html, folded, pprof, speedscope, gecko, json"
+        );
     }
 
     #[test]

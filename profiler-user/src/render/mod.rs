@@ -3,9 +3,11 @@
 //! This module has what all formats share: the text of a frame, where code comes from, the share that is not
 //! attributed. It must not know where a profile came from, files, sockets or the time.
 
+pub(crate) mod call_tree;
 pub mod folded;
 pub mod format;
 pub mod gecko;
+pub mod html;
 pub mod json;
 pub mod jsonl;
 pub mod pprof;

@@ -13,6 +13,8 @@ use crate::model::Profile;
 /// Boxes narrower than this share of the picture are not drawn: at a width of 1200 pixels, an eighth of a pixel.
 /// It also bounds the size of the picture: at most this many boxes side by side.
 const LEAST_SHARE: f64 = 1.0 / 10_000.0;
+/// The frame for what is at the root and narrower than that.
+const TOO_NARROW: &str = "[too narrow to be drawn]";
 /// Characters of the subject that the title shows.
 const SUBJECT_CHARACTERS: usize = 120;
 /// Reasons that the subtitle names.
@@ -57,6 +59,10 @@ fn lines(tree: &Tree) -> Vec<String> {
         own[node.parent] -= node.total.samples;
     }
     let mut paths: Vec<(String, u64)> = Vec::new();
+    // Of what is too narrow to be drawn at the root: without it, all others would be too wide.
+    if own[0] > 0 {
+        paths.push((TOO_NARROW.to_owned(), own[0]));
+    }
     let mut counts = own.into_iter().skip(1);
     tree.paths(|path, _| match counts.next() {
         Some(count) if count > 0 => paths.push((path.to_owned(), count)),
@@ -112,6 +118,7 @@ fn palette(profile: &Profile, tree: &Tree) -> PaletteMap {
         let text = tree.text(node);
         palette.insert(text, color(origin, text));
     }
+    palette.insert(TOO_NARROW, color(Origin::Unknown, TOO_NARROW));
     palette
 }
 
@@ -160,6 +167,20 @@ mod tests {
             (&[Frame::unknown(Reason::NotPythonThread)], 30),
             (&[Frame::unknown(Reason::CodeReplaced)], 10),
         ])
+    }
+
+    #[test]
+    fn what_is_too_narrow_at_the_root_is_one_frame() {
+        let many: Vec<[Frame; 1]> =
+            (0..20_001).map(|number| [python(&format!("f{number}"), "x.py", 0)]).collect();
+        let mut stacks: Vec<(&[Frame], u64)> = many.iter().map(|stack| (&stack[..], 1)).collect();
+        let svg = drawn(&profile(&stacks));
+        assert!(svg.contains("[too narrow to be drawn] (20,001 samples, 100.00%)"), "{svg}");
+        let wide = [python("wide", "x.py", 0)];
+        stacks.push((&wide, 20_001));
+        let svg = drawn(&profile(&stacks));
+        assert!(svg.contains("[too narrow to be drawn] (20,001 samples, 50.00%)"));
+        assert!(svg.contains("wide (x.py) (20,001 samples, 50.00%)"));
     }
 
     #[test]

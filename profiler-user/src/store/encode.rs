@@ -18,12 +18,11 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::build::{SamplesBuilder, StacksBuilder, date_of};
-use super::modules;
 use super::rows::{FrameRow, SampleRow, SeriesKey, StackHash, StackRow};
 use super::ticks::{TickRow, TicksBuilder};
 use crate::aggregate::{Window, WindowTicks};
 use crate::model::labels::NAMES;
-use crate::model::{Frame, FrameId, FrameKind, Series, StackId};
+use crate::model::{Frame, FrameId, FrameKind, Series, StackId, modules};
 
 /// The sample type of CPU time: `value` is nanoseconds.
 pub const CPU: &str = "cpu";

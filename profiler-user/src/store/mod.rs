@@ -16,7 +16,6 @@ mod known;
 mod log;
 mod maintain;
 mod merge;
-mod modules;
 pub mod names;
 pub mod objects;
 pub mod options;

@@ -27,7 +27,7 @@ pub struct Inside {
 
 impl Inside {
     /// Starts a command that starts the process. It has said READY.
-    fn start(what: &str, minor: &str, command: &mut Command) -> Inside {
+    pub fn start(what: &str, minor: &str, command: &mut Command) -> Inside {
         let process = start(command);
         let all = identity::descendants(process.pid()).expect("processes can be listed");
         let pid = all.into_iter().find(|pid| is_first_of_its_own(*pid)).expect("a process with its own ids");
@@ -49,7 +49,7 @@ fn is_first_of_its_own(pid: Pid) -> bool {
 }
 
 /// The folder that a Python is installed in.
-fn prefix(minor: &str) -> PathBuf {
+pub fn prefix(minor: &str) -> PathBuf {
     python(minor).parent().and_then(Path::parent).expect("bin/python").to_owned()
 }
 

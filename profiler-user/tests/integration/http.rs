@@ -120,6 +120,8 @@ fn process(pid: u32, state: &'static str, reason: Option<Reason>) -> ProcessInfo
     ProcessInfo {
         pid: Pid(pid),
         parent: Some(Pid(if pid == 4300 { 4242 } else { 1 })),
+        execution: None,
+        executing_since: 1_700_000_000_000_000_000,
         command: "python app.py".into(),
         labels: labels(),
         python: Some("3.12.1".into()),

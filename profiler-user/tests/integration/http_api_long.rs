@@ -25,7 +25,7 @@ fn a_profile_comes_in_every_format() {
     let format = parameters.iter().find(|parameter| parameter["name"] == "format").expect("a parameter");
     let names: Vec<&str> =
         format["schema"]["enum"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
-    assert_eq!(names, ["svg", "folded", "pprof", "speedscope", "gecko", "json"]);
+    assert_eq!(names, ["svg", "html", "folded", "pprof", "speedscope", "gecko", "json"]);
     for name in names {
         let (status, head, body) = ask(&service, &format!("/api/v1/profile?format={name}&threads=1"), &[]);
         assert_eq!(status, 200, "{name}");

@@ -54,6 +54,7 @@ mod service;
 mod service_access;
 mod shares;
 mod short;
+mod source_files;
 mod sources;
 mod store;
 mod store_disk;

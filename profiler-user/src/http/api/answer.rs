@@ -11,11 +11,16 @@ use sha2::{Digest, Sha256};
 use super::range::Range;
 use crate::http::error::HttpError;
 use crate::http::guard;
+use crate::render::{Format, html};
 
 /// Private: whoever may ask may keep it, not a proxy for others. The answer can't change, but code that makes it can.
 const KEEP: &str = "private, max-age=3600, immutable";
 /// The media type of JSON.
 pub(super) const JSON: &str = "application/json";
+/// That of pages.
+pub(super) const HTML: &str = "text/html";
+/// What a browser does with a page, and what it calls it.
+const SAVED: &str = "attachment; filename=\"firetower.html\"";
 
 /// Bytes that answer a request.
 pub(super) struct Answer {
@@ -44,12 +49,23 @@ impl Answer {
         Ok(Answer::new(JSON, body, complete))
     }
 
+    /// As the viewer with the value inside, to be saved. `subject`: what it is of, in words.
+    pub(super) fn page(subject: &str, value: &impl Serialize, complete: bool) -> Result<Answer, HttpError> {
+        let Answer { body, .. } = Answer::json(value, complete)?;
+        let page = html::page(subject, &String::from_utf8_lossy(&body));
+        Ok(Answer::new(Format::Html.content_type(), page, complete))
+    }
+
     /// The response to a request with these headers, about ranges that are all settled or not.
     pub(super) fn respond(self, headers: &HeaderMap, ranges: &[Range]) -> Response {
         let mut own = HeaderMap::new();
         own.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         if self.content_type.starts_with("image/svg+xml") {
             own.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(guard::SVG_POLICY));
+        }
+        if self.content_type.starts_with(HTML) {
+            // To be kept, not to be seen here: of this origin, the page would be no other than the service's own.
+            own.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(SAVED));
         }
         let settled = self.complete && !ranges.is_empty() && ranges.iter().all(|range| range.settled);
         if !settled {

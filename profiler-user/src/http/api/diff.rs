@@ -6,12 +6,12 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, JSON, check_accepted};
+use super::answer::{Answer, HTML, JSON, check_accepted};
 use super::compute::compute;
 use super::given::{Given, one_of};
 use super::parameters::{
-    FOCUS, LEFT_FROM, LEFT_QUERY, LEFT_UNTIL, LIMIT, LINES, MAX_NODES, NORMALISE, PID, Parameter, RIGHT_FROM,
-    RIGHT_QUERY, RIGHT_UNTIL, THREADS,
+    DIFF_FORMAT, FOCUS, LEFT_FROM, LEFT_QUERY, LEFT_UNTIL, LIMIT, LINES, MAX_NODES, NORMALISE, PID,
+    Parameter, RIGHT_FROM, RIGHT_QUERY, RIGHT_UNTIL, THREADS,
 };
 use super::range::Range;
 use super::tree::{Amount, WireFrame, seconds};
@@ -22,7 +22,7 @@ use crate::model::Profile;
 use crate::model::select::{Cancelled, Select};
 use crate::query::{self, Pair, View};
 
-pub(super) const TAKES: [&Parameter; 13] = [
+pub(super) const TAKES: [&Parameter; 14] = [
     &LEFT_FROM,
     &LEFT_UNTIL,
     &LEFT_QUERY,
@@ -36,6 +36,7 @@ pub(super) const TAKES: [&Parameter; 13] = [
     &NORMALISE,
     &MAX_NODES,
     &LIMIT,
+    &DIFF_FORMAT,
 ];
 
 /// Two profiles in one tree, and the functions that changed most.
@@ -124,8 +125,9 @@ pub(super) async fn diff(
     headers: HeaderMap,
     pairs: Pairs,
 ) -> Result<Response, HttpError> {
-    check_accepted(&headers, JSON)?;
     let given = Given::read(&TAKES, decoded(pairs)?)?;
+    let saved = given.word(&DIFF_FORMAT)? == "html";
+    check_accepted(&headers, if saved { HTML } else { JSON })?;
     let view = View {
         lines: given.switch(&LINES)?.unwrap_or(false),
         threads: given.switch(&THREADS)?.unwrap_or(false),
@@ -155,7 +157,11 @@ pub(super) async fn diff(
         let complete = left_side.complete_since_unix_seconds <= seconds(left.range.since)
             && right_side.complete_since_unix_seconds <= seconds(right.range.since);
         let diff = query::diff(&left_profile, &right_profile, normalised, limits);
-        Answer::json(&Difference::new(&diff, left_side, right_side), complete)
+        let difference = Difference::new(&diff, left_side, right_side);
+        match saved {
+            true => Answer::page("comparison", &difference, complete),
+            false => Answer::json(&difference, complete),
+        }
     };
     Ok(compute(&app, work).await?.respond(&headers, &ranges))
 }

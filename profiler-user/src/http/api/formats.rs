@@ -26,7 +26,7 @@ pub(super) fn bare(content_type: &'static str) -> &'static str {
 pub(super) fn view(format: Format, view: View) -> (View, bool) {
     match format {
         // The API's own tree has no labels.
-        Format::Json => (view, false),
+        Format::Json | Format::Html => (view, false),
         // It shows one thread at a time and no view of all: only if asked for.
         Format::Speedscope if !view.threads => (view, false),
         _ if format.has_threads() => (View { threads: false, processes: false, ..view }, true),

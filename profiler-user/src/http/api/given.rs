@@ -132,6 +132,22 @@ impl Given {
         }
     }
 
+    /// The name of a file.
+    pub(super) fn path(&self, parameter: &Parameter) -> Result<Option<&str>, HttpError> {
+        match self.text(parameter) {
+            Some(text) if text.is_empty() || text.len() > parameters::MAX_PATH || text.contains('\0') => {
+                Err(refused(parameter, text))
+            }
+            text => Ok(text),
+        }
+    }
+
+    /// What must be given.
+    pub(super) fn required<T>(&self, parameter: &Parameter, value: Option<T>) -> Result<T, HttpError> {
+        let error = || HttpError::bad_request(format!("{} is missing", parameter.name), parameter.allowed());
+        value.ok_or_else(error)
+    }
+
     /// A selector; without: all.
     pub(super) fn selector(&self, parameter: &Parameter) -> Result<Selector, HttpError> {
         let Some(text) = self.text(parameter) else { return Ok(Selector::default()) };
@@ -220,8 +236,21 @@ mod tests {
     use super::super::parameters::*;
     use super::*;
 
-    const ALL: [&Parameter; 12] =
-        [&SECONDS, &FROM, &QUERY, &PID, &LINES, &LEAST_SHARE, &BY, &SORT, &STEP, &FOCUS, &POINTS, &ZOOM_X];
+    const ALL: [&Parameter; 13] = [
+        &SECONDS,
+        &FROM,
+        &QUERY,
+        &PID,
+        &LINES,
+        &LEAST_SHARE,
+        &BY,
+        &SORT,
+        &STEP,
+        &FOCUS,
+        &POINTS,
+        &ZOOM_X,
+        &FILE,
+    ];
 
     fn given(query: &[(&str, &str)]) -> Result<Given, HttpError> {
         let pairs = query.iter().map(|(name, value)| (name.to_string(), value.to_string()));
@@ -260,6 +289,7 @@ mod tests {
             Kind::Length => given.length(parameter).map(drop),
             Kind::Selector => given.selector(parameter).map(drop),
             Kind::Text => given.short_text(parameter).map(drop),
+            Kind::Path => given.path(parameter).map(drop),
             Kind::Pids => given.pids(parameter).map(drop),
             Kind::LabelNames => given.labels(parameter).map(drop),
             Kind::Ignored => Ok(()),
@@ -291,6 +321,8 @@ mod tests {
             ("step", "0", "with a unit"),
             ("focus", "", "1 to 1000"),
             ("focus", &long, "1 to 1000"),
+            ("file", "", "1 to 4095"),
+            ("file", "/srv/a\0b", "none of which is zero"),
             ("second", "5", "known are seconds, from"),
         ] {
             let error = given(&[(name, value)])

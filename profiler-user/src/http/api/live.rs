@@ -28,6 +28,7 @@ use super::profile::Question;
 use super::range::Range;
 use super::tree::ProfileTree;
 use super::{Pairs, decoded};
+use crate::http::auth::Pass;
 use crate::http::error::HttpError;
 use crate::http::{App, Live, wire};
 use crate::metrics::Rejection;
@@ -37,6 +38,8 @@ use crate::model::select::Cancelled;
 pub(super) const STREAMS: usize = 16;
 /// How long a client may take for one picture.
 const SLOW: Duration = Duration::from_secs(5);
+/// How often it is looked whether a session has ended by itself.
+const SESSIONS: Duration = Duration::from_secs(60);
 /// The media type of the stream.
 pub(super) const EVENTS: &str = "text/event-stream";
 
@@ -91,9 +94,26 @@ pub(super) async fn live(
     }
     let open = Open(app.live.clone());
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(send_pictures(app, question, every, (sender, open)));
+    let pass = app.gate.auth.as_ref().map(|auth| auth.pass(&headers));
+    let ends = logged_out(app.clone(), pass);
+    let pictures = send_pictures(app, question, every, (sender, open));
+    tokio::spawn(async move {
+        tokio::select! {
+            () = pictures => {}
+            () = ends => {}
+        }
+    });
     let events = ReceiverStream::new(receiver).map(Ok::<Event, Infallible>);
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// Is over when what the stream was let in by is: with a logout at once, with the end of a session soon.
+async fn logged_out(app: App, pass: Option<Pass>) {
+    let (Some(auth), Some(mut pass)) = (&app.gate.auth, pass) else { return std::future::pending().await };
+    while auth.is_good(&pass) {
+        // A session may end by itself too.
+        let _ = timeout(SESSIONS, pass.changed()).await;
+    }
 }
 
 /// Sends until the client is gone, or too slow.

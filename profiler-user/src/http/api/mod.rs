@@ -20,16 +20,18 @@ mod profile;
 mod range;
 mod routes;
 mod selector;
+mod source;
 mod tables;
 mod time;
-mod tree;
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 
 use super::error::HttpError;
+use crate::render::call_tree as tree;
 
 pub(super) use routes::{paths, router};
+pub(super) use source::READERS;
 
 /// The pairs of a query string, decoded, in their order.
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;

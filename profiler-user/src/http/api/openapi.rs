@@ -106,7 +106,7 @@ fn described(parameter: &Parameter) -> ParameterBuilder {
     let builder = ParameterBuilder::new()
         .name(parameter.name)
         .parameter_in(ParameterIn::Query)
-        .required(Required::False)
+        .required(if parameter.is_required() { Required::True } else { Required::False })
         .description(Some(about))
         .schema(Some(schema(parameter.schema())));
     match parameter.is_list() {
@@ -150,6 +150,10 @@ fn responses(route: &Route) -> ResponsesBuilder {
     ];
     if route.empty {
         refused.push(("404", "There are no samples of what was asked for."));
+    }
+    for (status, about) in route.refusals {
+        refused.retain(|(known, _)| known != status);
+        refused.push((*status, *about));
     }
     if route.path.contains("{name}") {
         refused.push(("404", "No label can have this name."));

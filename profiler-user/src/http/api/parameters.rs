@@ -15,6 +15,8 @@ pub(super) const MAX_PID: u64 = i32::MAX as u64;
 pub(super) const MAX_BY: usize = 4;
 /// Longest name of a label, and of a function, in bytes.
 pub(super) const MAX_TEXT: usize = 1000;
+/// Longest name of a file, in bytes: as Linux has it.
+pub(super) const MAX_PATH: usize = 4095;
 /// Most seconds of the shorthand `seconds`: 31 days.
 pub(super) const MAX_SECONDS: u64 = 31 * 86_400;
 
@@ -51,6 +53,8 @@ pub(super) enum Kind {
     Selector,
     Text,
     Pids,
+    /// The name of a file as a process has it.
+    Path,
     LabelNames,
     /// Accepted and not looked at.
     Ignored,
@@ -84,6 +88,10 @@ parameters! {
         "Only these processes, besides what query selects; separated by commas or repeated.";
     TID = "tid", integer_or_none(MAX_PID),
         "Only this thread, besides what query and pid select: its id, as the label tid.";
+    PROCESS = "pid", Kind::Integer { least: 1, most: MAX_PID, default: None },
+        "The process.";
+    FILE = "file", Kind::Path,
+        "The file, as the frames of a profile name it.";
     LINES = "lines", Kind::Switch,
         "Lines of a function apart. Without: together.";
     THREADS = "threads", Kind::Switch,
@@ -100,6 +108,8 @@ parameters! {
         "Share of all samples that a node of the JSON tree must have; lighter ones are left out of it, their weight stays in the totals below.";
     FORMAT = "format", Kind::Word { words: formats::names, default: "json" },
         "What the answer is: a call tree as JSON, or a file.";
+    DIFF_FORMAT = "format", Kind::Word { words: || vec!["json", "html"], default: "json" },
+        "What the answer is: JSON, or the viewer with the comparison inside as a file.";
     BY = "by", Kind::LabelNames,
         "Apart by the values of these labels, at most 4, separated by commas or repeated.";
     STEP = "step", Kind::Length,
@@ -165,6 +175,9 @@ impl Parameter {
             Kind::Length => json!({"type": "string", "pattern": time::lengths_pattern()}),
             Kind::Selector => json!({"type": "string", "minLength": 1, "maxLength": selector::MAX_BYTES}),
             Kind::Text => json!({"type": "string", "minLength": 1, "maxLength": MAX_TEXT}),
+            Kind::Path => {
+                json!({"type": "string", "minLength": 1, "maxLength": MAX_PATH, "pattern": "^[^\\u0000]+$"})
+            }
             Kind::Pids => json!({
                 "type": "array",
                 "items": {"type": "integer", "minimum": 0, "maximum": MAX_PID},
@@ -190,6 +203,7 @@ impl Parameter {
             Kind::Length => time::LENGTHS.to_owned(),
             Kind::Selector => selector::HINT.to_owned(),
             Kind::Text => format!("a text of 1 to {MAX_TEXT} characters"),
+            Kind::Path => format!("the name of a file of 1 to {MAX_PATH} bytes, none of which is zero"),
             Kind::Pids => format!(
                 "at most {MAX_PIDS} process ids as /api/v1/processes lists them, separated by commas or repeated"
             ),
@@ -200,6 +214,11 @@ impl Parameter {
             }
             Kind::Ignored => "anything".to_owned(),
         }
+    }
+
+    /// Whether there is no answer without it.
+    pub(super) fn is_required(&self) -> bool {
+        [&PROCESS, &FILE].into_iter().any(|required| std::ptr::eq(required, self))
     }
 
     /// Whether it is a list: several values, separated by commas or repeated.

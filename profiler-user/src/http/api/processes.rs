@@ -186,6 +186,9 @@ pub(in crate::http) struct ServiceStatus {
     memory: Memory,
     /// `null`: nothing is stored.
     store: Option<Stored>,
+    /// Whether `/api/v1/source` shows source files: `no`, `public` (those that everybody may read, as nobody is asked for a
+    /// token) or `all` (those that their process may read).
+    source: &'static str,
     limits: StatusLimits,
     live_streams: LiveStreams,
 }
@@ -281,6 +284,11 @@ pub(super) async fn status(
         store: live
             .history()
             .map(|history| Stored { complete_since_unix_seconds: seconds(history.complete_since()) }),
+        source: match (live.sources().is_some(), app.gate.auth.is_some()) {
+            (false, _) => "no",
+            (true, false) => "public",
+            (true, true) => "all",
+        },
         limits: StatusLimits {
             range_seconds: MAX_SECONDS,
             heatmap_seconds: super::heatmap::MOST_SECONDS,

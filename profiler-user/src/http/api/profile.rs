@@ -211,6 +211,10 @@ impl Question {
                 }
                 Answer::json(&ProfileTree::new(&profile, self.least_share, complete_since), complete)
             }
+            Format::Html if !profile.samples.is_empty() => {
+                let tree = ProfileTree::new(&profile, self.least_share, complete_since);
+                Answer::page(&profile.about.subject, &tree, complete)
+            }
             _ => {
                 let bytes = render::render(format, &profile).map_err(|error| self.explain(live, error))?;
                 Ok(Answer::new(format.content_type(), bytes, complete))

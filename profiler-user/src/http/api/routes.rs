@@ -17,7 +17,7 @@ use super::processes::{Processes, ServiceStatus};
 use super::tables::{LabelNames, Series, TopFunctions, Values};
 use super::tree::ProfileTree;
 use super::{
-    Pairs, chart, debug, decoded, diff, formats, heatmap, live, openapi, processes, profile, tables,
+    Pairs, chart, debug, decoded, diff, formats, heatmap, live, openapi, processes, profile, source, tables,
 };
 use crate::http::App;
 use crate::http::error::HttpError;
@@ -37,6 +37,8 @@ pub(in crate::http) struct Route {
     pub(super) kept: bool,
     /// There may be nothing: 404.
     pub(super) empty: bool,
+    /// Statuses that it has besides, or for more than others do, and when.
+    pub(super) refusals: &'static [(&'static str, &'static str)],
     handler: fn() -> MethodRouter<App>,
 }
 
@@ -91,6 +93,7 @@ pub(super) fn routes() -> Vec<Route> {
         contents,
         kept: false,
         empty: false,
+        refusals: &[],
         handler,
     };
     let mut of_formats = vec![Content::profile()];
@@ -144,7 +147,7 @@ pub(super) fn routes() -> Vec<Route> {
                 "/api/v1/diff",
                 "diff",
                 "What changed between two ranges, or two sets of series.",
-                vec![Content::json::<diff::Difference>()],
+                vec![Content::json::<diff::Difference>(), Content::text(Format::Html.content_type())],
                 || get(diff::diff),
             )
         },
@@ -198,6 +201,17 @@ pub(super) fn routes() -> Vec<Route> {
                  schema Changes as JSON. `trouble` carries an error, after which it goes on.",
                 vec![Content::of::<Changes>(live::EVENTS)],
                 || get(live::live),
+            )
+        },
+        Route {
+            takes: &source::TAKES,
+            refusals: &source::REFUSALS,
+            ..plain(
+                "/api/v1/source",
+                "source",
+                "The text of a source file, as the process sees it that runs it.",
+                vec![Content::json::<source::SourceFile>()],
+                || get(source::source),
             )
         },
         plain(

@@ -100,6 +100,7 @@ async fn logout(State(app): State<App>, headers: HeaderMap) -> Result<Response, 
     let auth = auth(&app)?;
     if let Some(number) = auth.session(&headers) {
         locked(&auth.sessions).end(number);
+        auth.logouts.send_replace(());
     }
     Ok(with_cookie(see_other("/login"), &auth.cookie, "", Duration::ZERO))
 }

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
+use tokio::sync::watch;
+
 use super::buckets::{Buckets, Client, Rate};
 use super::error::HttpError;
 use super::locked;
@@ -42,7 +44,17 @@ pub(super) struct Auth {
     token: Token,
     cookie: String,
     sessions: Mutex<Sessions>,
+    /// Changes whenever somebody logs out.
+    logouts: watch::Sender<()>,
     failures: Mutex<Buckets>,
+}
+
+/// What a request that goes on for long was let in by.
+#[derive(Debug)]
+pub(super) struct Pass {
+    /// The session; `None`: the token, which does not end.
+    session: Option<String>,
+    logouts: watch::Receiver<()>,
 }
 
 /// Why a request is not let in.
@@ -66,6 +78,7 @@ impl Auth {
             token,
             cookie: format!("firetower_{}", hex::encode(part)),
             sessions: Mutex::new(Sessions::default()),
+            logouts: watch::Sender::new(()),
             failures: Mutex::new(Buckets::new(WRONG, Instant::now())),
         })
     }
@@ -79,6 +92,20 @@ impl Auth {
             Some(_) => Ok(()),
             None => Err(Refusal::Nothing),
         }
+    }
+
+    /// What a request that was let in was let in by.
+    pub(super) fn pass(&self, headers: &HeaderMap) -> Pass {
+        let by_token = headers.contains_key(header::AUTHORIZATION);
+        // One that has ended since is none that has not.
+        let session = (!by_token).then(|| self.session(headers).unwrap_or_default().to_owned());
+        Pass { session, logouts: self.logouts.subscribe() }
+    }
+
+    /// Whether that is still good.
+    pub(super) fn is_good(&self, pass: &Pass) -> bool {
+        let now = Instant::now();
+        pass.session.as_ref().is_none_or(|number| locked(&self.sessions).has(number, now))
     }
 
     /// Whether this is the token, unless the client has been wrong too often.
@@ -131,6 +158,16 @@ pub(super) fn is_page(method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
 pub(super) fn login_page(uri: &Uri) -> String {
     let wanted = uri.path_and_query().map_or("/", |path| path.as_str());
     if wanted == "/" { "/login".to_owned() } else { format!("/login?next={}", login::escape(wanted)) }
+}
+
+impl Pass {
+    /// Waits until somebody has logged out.
+    pub(super) async fn changed(&mut self) {
+        if self.logouts.changed().await.is_err() {
+            // The service is ending, and does not need this to.
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Refusal {

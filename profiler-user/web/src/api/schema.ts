@@ -81,6 +81,8 @@ export type Frame = {
   /** `python`, `kernel`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`. */
   "kind": string;
   "line"?: number | null;
+  /** The Python module that the file is, dotted, as far as its path tells; `kernel` for kernel frames. As in the store. */
+  "module"?: string | null;
   "name": string;
   /** `own`, `package`, `library`, `kernel`, `label` or `unknown`. */
   "origin": string;

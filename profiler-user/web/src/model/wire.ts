@@ -12,7 +12,7 @@ export function frameOfWire(frame: schema.Frame): Frame {
     file: frame.file ?? "",
     line: frame.line ?? 0,
     firstLine: frame.first_line ?? 0,
-    module: (frame as {module?: string | null}).module ?? "",
+    module: frame.module ?? "",
   };
 }
 

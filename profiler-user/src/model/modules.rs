@@ -1,6 +1,6 @@
 //! Which Python module a file is, as far as its path tells.
 //!
-//! Pure, so that whoever reads the store may do the same. It must not know files.
+//! Pure, so that whoever reads the store may do the same; store and API say the same of a file. It must not know files.
 
 use crate::model::FrameKind;
 

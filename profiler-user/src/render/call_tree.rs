@@ -1,4 +1,5 @@
-//! The call tree as JSON, and what other answers have in common with it: frames, amounts, times.
+//! The call tree as JSON: what the API answers and what a saved page has inside, with what other answers have in common
+//! with it: frames, amounts, times.
 //!
 //! Units are in the names; what is not known is `null`, never 0 or empty. It must not know routes and statuses.
 
@@ -6,22 +7,22 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::{Frame, FrameId, FrameKind, Profile, Stacks, Weight};
-use crate::render::tree::Tree;
-use crate::render::{Origin, frame_text, unattributed};
+use super::tree::Tree;
+use super::{Origin, frame_text, unattributed};
+use crate::model::{Frame, FrameId, FrameKind, Profile, Stacks, Weight, modules};
 
 /// A call tree. `nodes` are arrays of equal length in pre-order, node 0 is the root.
 #[derive(Clone, Serialize, ToSchema)]
-pub(in crate::http) struct ProfileTree {
+pub(crate) struct ProfileTree {
     #[serde(flatten)]
-    pub(super) head: Head,
-    pub(super) frames: Vec<WireFrame>,
-    pub(super) nodes: Nodes,
+    pub(crate) head: Head,
+    pub(crate) frames: Vec<WireFrame>,
+    pub(crate) nodes: Nodes,
 }
 
 /// What a profile is of, and how much it is.
 #[derive(Clone, Serialize, ToSchema)]
-pub(super) struct Head {
+pub(crate) struct Head {
     subject: String,
     start_unix_seconds: f64,
     /// What was really covered: less than asked for if the agent has not run that long.
@@ -36,14 +37,14 @@ pub(super) struct Head {
 
 /// Samples, and the CPU time that they stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
-pub(super) struct Amount {
+pub(crate) struct Amount {
     samples: u64,
     cpu_seconds: f64,
 }
 
 /// What is not attributed to a whole, named Python stack.
 #[derive(Clone, Serialize, ToSchema)]
-pub(super) struct Unattributed {
+pub(crate) struct Unattributed {
     #[serde(flatten)]
     amount: Amount,
     /// Largest first.
@@ -52,7 +53,7 @@ pub(super) struct Unattributed {
 
 /// How much is not attributed for one reason.
 #[derive(Clone, Serialize, ToSchema)]
-pub(super) struct WireReason {
+pub(crate) struct WireReason {
     reason: &'static str,
     text: &'static str,
     #[serde(flatten)]
@@ -62,13 +63,15 @@ pub(super) struct WireReason {
 /// A function, a process, a thread, or a reason why there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[schema(as = Frame)]
-pub(super) struct WireFrame {
+pub(crate) struct WireFrame {
     /// As in the flame graph and the folded stacks.
-    pub(super) text: String,
+    pub(crate) text: String,
     name: String,
     file: Option<String>,
     line: Option<u32>,
     first_line: Option<u32>,
+    /// The Python module that the file is, dotted, as far as its path tells; `kernel` for kernel frames. As in the store.
+    module: Option<String>,
     /// `python`, `kernel`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`.
     kind: &'static str,
     /// `own`, `package`, `library`, `kernel`, `label` or `unknown`.
@@ -77,22 +80,22 @@ pub(super) struct WireFrame {
 
 /// The nodes of a call tree: arrays of equal length.
 #[derive(Clone, Default, Serialize, ToSchema)]
-pub(super) struct Nodes {
+pub(crate) struct Nodes {
     /// Index in `frames`; `null` for the root.
-    pub(super) frame: Vec<Option<usize>>,
+    pub(crate) frame: Vec<Option<usize>>,
     /// Index in these arrays, smaller than the node's own; 0 for the root.
-    pub(super) parent: Vec<usize>,
+    pub(crate) parent: Vec<usize>,
     /// Samples of the node and all that is above it. Children that are too small to be listed are in it.
-    pub(super) total: Vec<u64>,
+    pub(crate) total: Vec<u64>,
     /// Samples of the node alone.
     #[serde(rename = "self")]
-    pub(super) own: Vec<u64>,
+    pub(crate) own: Vec<u64>,
 }
 
 impl ProfileTree {
     /// The tree of a profile without the nodes that have less than `least_share` of its samples. `complete_since`: Unix
     /// nanoseconds.
-    pub(super) fn new(profile: &Profile, least_share: f64, complete_since: u64) -> ProfileTree {
+    pub(crate) fn new(profile: &Profile, least_share: f64, complete_since: u64) -> ProfileTree {
         let tree = Tree::new(profile);
         let least = (tree.nodes[0].total.samples as f64 * least_share).ceil() as u64;
         let tree = tree.pruned(least);
@@ -132,14 +135,14 @@ impl ProfileTree {
 
 /// Frames of a tree, each once, in the order of first use.
 #[derive(Default)]
-pub(super) struct FrameTable {
-    pub(super) frames: Vec<WireFrame>,
+pub(crate) struct FrameTable {
+    pub(crate) frames: Vec<WireFrame>,
     index_of: FxHashMap<FrameId, usize>,
 }
 
 impl FrameTable {
     /// The index of a frame of `stacks`, which must be the same for all.
-    pub(super) fn index(&mut self, stacks: &Stacks, id: FrameId) -> usize {
+    pub(crate) fn index(&mut self, stacks: &Stacks, id: FrameId) -> usize {
         *self.index_of.entry(id).or_insert_with(|| {
             self.frames.push(WireFrame::new(stacks.frame(id)));
             self.frames.len() - 1
@@ -148,20 +151,22 @@ impl FrameTable {
 }
 
 impl Amount {
-    pub(super) fn new(weight: Weight) -> Amount {
+    pub(crate) fn new(weight: Weight) -> Amount {
         Amount { samples: weight.samples, cpu_seconds: seconds(weight.nanoseconds) }
     }
 }
 
 impl WireFrame {
-    pub(super) fn new(frame: &Frame) -> WireFrame {
+    pub(crate) fn new(frame: &Frame) -> WireFrame {
         let known = |number: u32| (number != 0).then_some(number);
+        let module = modules::module(frame.kind, &frame.file);
         WireFrame {
             text: frame_text(frame),
             name: frame.function.to_string(),
             file: (!frame.file.is_empty()).then(|| frame.file.to_string()),
             line: known(frame.line),
             first_line: known(frame.first_line),
+            module: (!module.is_empty()).then_some(module),
             kind: match frame.kind {
                 FrameKind::Python => "python",
                 FrameKind::Kernel => "kernel",
@@ -178,7 +183,7 @@ impl WireFrame {
 }
 
 /// Nanoseconds in seconds.
-pub(super) fn seconds(nanoseconds: u64) -> f64 {
+pub(crate) fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
 
@@ -224,9 +229,9 @@ mod tests {
                 ]},
                 "frames": [
                     {"text": "[not a Python thread]", "name": "", "file": null, "line": null, "first_line": null,
-                     "kind": "unknown", "origin": "unknown"},
+                     "module": null, "kind": "unknown", "origin": "unknown"},
                     {"text": "main (/srv/app.py:3)", "name": "main", "file": "/srv/app.py", "line": 3,
-                     "first_line": 1, "kind": "python", "origin": "own"},
+                     "first_line": 1, "module": "app", "kind": "python", "origin": "own"},
                 ],
                 "nodes": {"frame": [null, 0, 1], "parent": [0, 0, 0], "total": [4, 1, 3], "self": [0, 1, 3]},
                 "complete_since_unix_seconds": 1.5,
