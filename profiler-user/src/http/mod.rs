@@ -19,6 +19,7 @@ mod limits;
 mod live;
 mod paced;
 mod pages;
+mod tags;
 mod wire;
 
 use std::future::Future;

@@ -78,3 +78,13 @@ export async function askAt<Answer>(url: string, signal: AbortSignal): Promise<A
   }
   return body as Answer;
 }
+
+/** Ends the browser's session, and leads to the page where another begins. */
+export async function logOut(): Promise<void> {
+  try {
+    await fetch("/logout", {method: "POST"});
+  } finally {
+    // Where it failed, that page says that the session goes on.
+    location.assign("/login");
+  }
+}

@@ -64,16 +64,48 @@ export class Picture {
   }
 }
 
+/** Does the latest of what is asked for: at once if it is short, and no more than half of the time if it is long, so that
+ *  a large profile leaves time for what a person does. What comes in between is left out. */
+class Pace {
+  #next: (() => void) | null = null;
+  #busy = false;
+  #timer = 0;
+
+  run(work: () => void): void {
+    this.#next = work;
+    if (!this.#busy) this.#do();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#next = null;
+  }
+
+  #do(): void {
+    const work = this.#next;
+    this.#next = null;
+    this.#busy = work !== null;
+    if (!work) return;
+    const began = performance.now();
+    work();
+    // Once more after as long as it took, with the drawing that follows it; nobody draws a page that is hidden.
+    requestAnimationFrame(() => {
+      this.#timer = window.setTimeout(() => this.#do(), performance.now() - began);
+    });
+  }
+}
+
 /** Follows until the function that it returns is called. */
 export function follow(parameters: Parameters, follower: Follower): () => void {
   const picture = new Picture();
   const source = new EventSource(address("/api/v1/live", parameters));
+  const pace = new Pace();
   const on = (event: string, react: (data: unknown) => void) => {
     source.addEventListener(event, (message) => react(JSON.parse((message as MessageEvent<string>).data)));
   };
   const show = (changes: schema.Changes) => {
     follower.connected(true);
-    follower.profile(picture.profile(changes));
+    pace.run(() => follower.profile(picture.profile(changes)));
   };
   on("profile", (data) => {
     picture.reset(data as schema.Changes);
@@ -95,6 +127,7 @@ export function follow(parameters: Parameters, follower: Follower): () => void {
   });
   let stop = () => {
     clearTimeout(again);
+    pace.stop();
     source.close();
   };
   return () => stop();

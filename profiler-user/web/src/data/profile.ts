@@ -65,6 +65,12 @@ export function secondsBack(range: Range): number | null {
   return Number(found[1]) * {s: 1, m: 60, h: 3600, d: 86_400, w: 604_800}[found[2] as "s"]!;
 }
 
+/** Seconds between two pictures of a range that is followed. Short ones are for who waits for something to show, within a
+ *  second; of a long one a second changes little, and it takes the agent longer. */
+export function interval(seconds: number): number {
+  return seconds <= 60 ? 0.25 : seconds <= 300 ? 0.5 : 1;
+}
+
 /** Whether a range can be followed live: from memory only, so not longer than that is. */
 export function followable(view: View, retention: number): boolean {
   const seconds = secondsBack(view.range);
@@ -87,7 +93,8 @@ export function useProfile(view: View, retention: number, wanted: boolean): Load
 function useFollowed(view: View | null): Loaded<Profile> {
   const [loaded, setLoaded] = useState<Loaded<Profile>>(NOTHING);
   const {from: _from, until: _until, ...rest} = view ? parameters(view) : {};
-  const key = view ? JSON.stringify({...rest, seconds: secondsBack(view.range)}) : null;
+  const seconds = (view && secondsBack(view.range)) ?? 0;
+  const key = view ? JSON.stringify({...rest, seconds, interval: interval(seconds)}) : null;
   useEffect(() => {
     if (key === null) {
       setLoaded(NOTHING);

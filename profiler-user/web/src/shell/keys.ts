@@ -3,6 +3,7 @@
 import {useEffect} from "preact/hooks";
 import type {Store} from "../state/store.ts";
 import {PANES} from "../state/view.ts";
+import {toggleCompare, toggleLive} from "./steps.ts";
 
 /** What the help lists. */
 export const KEYS: readonly [string, string][] = [
@@ -32,9 +33,9 @@ export function useKeys(store: Store, onHelp: () => void): void {
       if (pane) store.set({pane});
       else if (event.key === "/") document.querySelector<HTMLInputElement>("input[type=search]")?.focus();
       else if (event.key === "?") onHelp();
-      else if (event.key === "l") store.set({live: !view.live});
+      else if (event.key === "l") store.set(toggleLive(view));
       else if (event.key === "i") store.set({icicle: !view.icicle});
-      else if (event.key === "c") store.set({compare: view.compare ? null : {range: null, filters: null, normalise: true}, live: false});
+      else if (event.key === "c") store.set(toggleCompare(view));
       else if (event.key === "Escape") {
         if (view.zoom.length > 0) store.set({zoom: []});
         else if (view.search !== "") store.set({search: ""});

@@ -1,0 +1,15 @@
+// Steps of a person that buttons and keys have in common. It must not know either.
+
+import type {View} from "../state/view.ts";
+
+/** Live on or off; what does not reach to the present begins with the last minute. */
+export function toggleLive(view: View): Partial<View> {
+  if (view.live) return {live: false};
+  const reaches = view.range.until === "now" && view.range.from.startsWith("now-");
+  return {live: true, compare: null, ...(reaches ? {} : {range: {from: "now-1m", until: "now"}})};
+}
+
+/** Comparison on, with the same before as after until somebody chooses, or off. */
+export function toggleCompare(view: View): Partial<View> {
+  return {compare: view.compare ? null : {range: null, filters: null, normalise: true}, live: false};
+}
