@@ -4,7 +4,6 @@
 //! what it waits for. One that fails is run once more, after the others: what fails twice fails, and what passes then is
 //! named, so that it is seen and mended. It must not know what is tested.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -104,6 +103,8 @@ fn twice(files: Vec<String>, mut passes: impl FnMut(&str) -> Result<bool>) -> Re
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn outcome(files: &[&str], passes: impl Fn(&str, usize) -> bool) -> Result<Vec<String>> {

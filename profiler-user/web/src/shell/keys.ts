@@ -18,16 +18,17 @@ export const KEYS: readonly [string, string][] = [
   ["Enter", "zoom to the box, choose the row"],
 ];
 
-/** Keys go to what is typed into first. */
-function typing(event: KeyboardEvent): boolean {
+/** Keys go to what is typed into first, and to a dialog that is open. */
+function isTaken(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement | null;
+  if (document.querySelector("dialog[open]")) return true;
   return target !== null && (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) || target.isContentEditable);
 }
 
 export function useKeys(store: Store, onHelp: () => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event)) return;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
       const {view} = store;
       const pane = PANES[Number(event.key) - 1];
       if (pane) store.set({pane});
@@ -40,6 +41,7 @@ export function useKeys(store: Store, onHelp: () => void): void {
         if (view.zoom.length > 0) store.set({zoom: []});
         else if (view.search !== "") store.set({search: ""});
         else if (view.chosen !== "") store.set({chosen: ""});
+        else return;
       } else return;
       event.preventDefault();
     };
