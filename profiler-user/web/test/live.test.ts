@@ -1,42 +1,52 @@
-// The picture that is put together from the live stream is what the whole profile would be.
-
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {Picture} from "../src/api/live.ts";
 import type * as schema from "../src/api/schema.ts";
+import {treeOfProfile} from "../src/model/wire.ts";
+import {nodeAt, pathOf} from "../src/model/tree.ts";
 
-type Row = [id: number, frame: number | null, parent: number, total: number, self: number];
-
-const frame = (text: string) => ({text, name: text, kind: "python", origin: "own"}) as schema.Frame;
-
-function changes(frames: readonly string[], rows: readonly Row[], removed: number[] = []): schema.Changes {
-  const column = <At extends 0 | 1 | 2 | 3 | 4>(at: At) => rows.map((row) => row[at]);
-  const nodes = {id: column(0), frame: column(1), parent: column(2), total: column(3), self: column(4)};
-  return {frames: frames.map(frame), nodes, removed} as unknown as schema.Changes;
+function frame(name: string): schema.Frame {
+  return {text: name, name, kind: "python", origin: "own"} as schema.Frame;
 }
 
-/** Path of texts → total, self. */
-function shown(profile: schema.ProfileTree): Record<string, [number, number]> {
-  const paths: string[] = [];
-  const {nodes} = profile;
-  nodes.frame.forEach((at, i) => {
-    const parent = nodes.parent[i]!;
-    assert.ok(at === null || parent < i, "parents come first");
-    paths.push(at === null ? "" : `${paths[parent]}/${profile.frames[at]!.text}`);
-  });
-  return Object.fromEntries(paths.map((path, i) => [path, [nodes.total[i]!, nodes.self[i]!]]));
+function changes(frames: string[], nodes: [number, number | null, number, number, number][], removed: number[] = []): schema.Changes {
+  const total = nodes.find(([id]) => id === 0)?.[3] ?? 0;
+  return {
+    subject: "all",
+    total: {samples: total, cpu_seconds: total / 10},
+    frames: frames.map(frame),
+    nodes: {
+      id: nodes.map((node) => node[0]),
+      frame: nodes.map((node) => node[1]),
+      parent: nodes.map((node) => node[2]),
+      total: nodes.map((node) => node[3]),
+      self: nodes.map((node) => node[4]),
+    },
+    removed,
+  } as unknown as schema.Changes;
 }
 
-test("changes in their order give the picture", () => {
+/** Paths with their totals. */
+function paths(picture: Picture, head: schema.Changes): Record<string, number> {
+  const tree = treeOfProfile(picture.profile(head));
+  const found: Record<string, number> = {};
+  for (let node = 0; node < tree.frame.length; node++) {
+    const path = pathOf(tree, node);
+    assert.equal(nodeAt(tree, path), node);
+    found[path.join(">")] = tree.total[node]!;
+  }
+  return found;
+}
+
+test("differences make of the first picture the next one", () => {
   const picture = new Picture();
-  const head = {} as schema.Head;
-  picture.reset(changes(["a", "b"], [[0, null, 0, 5, 0], [1, 0, 0, 5, 2], [2, 1, 1, 3, 3]]));
-  assert.deepEqual(shown(picture.profile(head)), {"": [5, 0], "/a": [5, 2], "/a/b": [3, 3]});
-  // What is gone goes, a new frame is appended, a number is used again below a later one.
-  picture.apply(changes(["c"], [[0, null, 0, 6, 0], [3, 2, 0, 6, 0], [2, 0, 3, 6, 6]], [1, 2]));
-  assert.deepEqual(shown(picture.profile(head)), {"": [6, 0], "/c": [6, 0], "/c/a": [6, 6]});
-  picture.apply(changes([], []));
-  assert.deepEqual(shown(picture.profile(head)), {"": [6, 0], "/c": [6, 0], "/c/a": [6, 6]});
-  picture.reset(changes(["d"], [[0, null, 0, 1, 0], [1, 0, 0, 1, 1]]));
-  assert.deepEqual(shown(picture.profile(head)), {"": [1, 0], "/d": [1, 1]});
+  const first = changes(["main", "b", "a"], [[0, null, 0, 10, 0], [1, 0, 0, 10, 2], [2, 1, 1, 5, 5], [3, 2, 1, 3, 3]]);
+  picture.reset(first);
+  assert.deepEqual(paths(picture, first), {"": 10, "main": 10, "main>a": 3, "main>b": 5});
+  // b goes, its number is used again below a node that comes later and has a higher one.
+  const second = changes(["c"], [[0, null, 0, 12, 0], [1, 0, 0, 12, 0], [3, 2, 1, 4, 4], [4, 3, 1, 8, 1], [2, 1, 4, 7, 7]], [2]);
+  picture.apply(second);
+  assert.deepEqual(paths(picture, second), {"": 12, "main": 12, "main>a": 4, "main>c": 8, "main>c>b": 7});
+  picture.reset(first);
+  assert.deepEqual(paths(picture, first), {"": 10, "main": 10, "main>a": 3, "main>b": 5});
 });

@@ -1,49 +1,90 @@
-// The view and its address: whoever opens the address of a view sees that view.
-
 import assert from "node:assert/strict";
 import {test} from "node:test";
-import {COLOURS, HIDEABLE, INITIAL, PANES, format, parse, selector, type View} from "../src/state/view.ts";
+import {Store} from "../src/state/store.ts";
+import {format, INITIAL, parse, selector, type View} from "../src/state/view.ts";
 
-const OTHERS: readonly Partial<View>[] = [
-  {},
-  ...PANES.map((pane) => ({pane})),
-  ...COLOURS.map((colour) => ({colour})),
-  {range: {from: "now-15m", until: "now"}, live: false},
-  {range: {from: "1700000000", until: "1700000060"}, live: false},
-  {window: {from: "now-1d", until: "now"}, by: "pid"},
-  {filters: {service: ["a&b=c", "#?+ é"], "k8s.pod": ["\"\\\n"]}},
-  {compare: {range: null, filters: null, normalise: true}, live: false, colour: "difference"},
-  {compare: {range: {from: "now-1h", until: "now-30m"}, filters: {pid: ["7"]}, normalise: false}, live: false},
-  {lines: true, threads: true, processes: true, icicle: false, collapse: true, hide: HIDEABLE},
-  {zoom: ["<module> (a b.py)", "f&z=g (x.py)"], search: "^a+$", chosen: "f (x.py)", sort: "-total"},
-  {file: "/srv/a b.py", filePid: 4242},
-];
+const MUCH: View = {
+  range: {from: "1795478400", until: "1795482000"},
+  live: false,
+  window: {from: "now-1d", until: "now-1h"},
+  by: "thread",
+  filters: {service: ["check out", "a&b=c"], pid: ["7"]},
+  compare: {range: {from: "now-2h", until: "now-1h"}, filters: {service: ["before"]}, normalise: false},
+  pane: "top",
+  lines: true,
+  threads: true,
+  processes: true,
+  zoom: ["main (/srv/ü.py)", "a;b (x=1&y)", ""],
+  search: "^a+b$",
+  chosen: "f (x.py)",
+  icicle: false,
+  colour: "module",
+  hide: ["library", "unknown"],
+  collapse: true,
+  file: "/srv/app main.py",
+  filePid: 12,
+  sort: "-total",
+};
 
-test("an address says all of a view", () => {
-  for (const other of OTHERS) {
-    const view = {...INITIAL, ...other};
-    assert.deepEqual(parse(format(view)), view, format(view));
-  }
+test("an address says the whole view, and leads back to it", () => {
   assert.equal(format(INITIAL), "");
-});
-
-test("an address that says nonsense is of a view", () => {
-  for (const query of ["pane=nothing&colour=1&live=x&filepid=-3", "l.=x&from=&compare=2&hide=all&hide=kernel", "%%%&=&&&z"]) {
-    const view = parse(query);
-    assert.ok(PANES.includes(view.pane) && COLOURS.includes(view.colour) && view.filePid >= 0, query);
-    assert.deepEqual(parse(format(view)), view, query);
+  assert.deepEqual(parse(""), INITIAL);
+  assert.deepEqual(parse(format(MUCH)), MUCH);
+  // Each by itself, so that none hides another.
+  for (const name of Object.keys(INITIAL) as (keyof View)[]) {
+    const view: View = {...INITIAL, [name]: MUCH[name]};
+    if (name === "range" || name === "compare") view.live = false;
+    if (name === "compare") view.colour = "difference";
+    assert.deepEqual(parse(format(view)), view, name);
   }
 });
 
-test("only what reaches to the present follows it", () => {
-  assert.equal(parse("from=1700000000&until=1700000060&live=1").live, false);
-  assert.equal(parse("compare=1&live=1").live, false);
-  assert.equal(parse("from=now-5m").live, true);
+test("what an address says wrongly is as at first", () => {
+  const wrong = "pane=nothing&colour=&hide=everything&filepid=-3&from=&live=1&wuntil=now";
+  assert.deepEqual(parse(wrong), INITIAL);
+  const past = parse("from=now-2h&until=now-1h&live=1");
+  assert.equal(past.live, false, "what is over can't be followed");
 });
 
-test("what filters select is text, whatever is in it", () => {
+test("filters select as Prometheus does", () => {
   assert.equal(selector({}), "");
-  assert.equal(selector({a: []}), "");
-  assert.equal(selector({service: ['x"} or {pid="1']}), '{service="x\\"} or {pid=\\"1"}');
-  assert.equal(selector({service: ["a.b", "c|d"], pid: ["1"]}), '{service=~"a\\\\.b|c\\\\|d",pid="1"}');
+  assert.equal(selector({service: []}), "");
+  assert.equal(selector({service: ['a"b\\c']}), '{service="a\\"b\\\\c"}');
+  assert.equal(selector({service: ["a.b", "c"], pid: ["7"]}), '{service=~"a\\\\.b|c",pid="7"}');
+});
+
+/** As much of a browser's window as a store needs. */
+class Page {
+  readonly location = {search: "", pathname: "/"};
+  readonly entries = [""];
+  #back: (() => void)[] = [];
+  readonly history = {
+    pushState: (_: unknown, __: string, address: string) => this.#go(address, this.entries.push(address)),
+    replaceState: (_: unknown, __: string, address: string) => this.#go(address, (this.entries[this.entries.length - 1] = address)),
+  };
+  addEventListener(_: string, listener: () => void): void {
+    this.#back.push(listener);
+  }
+  back(): void {
+    this.entries.pop();
+    this.#go(this.entries.at(-1) ?? "", null);
+    for (const listener of this.#back) listener();
+  }
+  #go(address: string, _: unknown): void {
+    this.location.search = address.startsWith("?") ? address : "";
+  }
+}
+
+test("back leads to the view before, and typing is no step", () => {
+  const page = new Page();
+  const store = new Store(page as unknown as Window);
+  const seen: string[] = [];
+  store.subscribe((view) => seen.push(`${view.pane} ${view.search}`));
+  store.set({pane: "top"});
+  store.set({search: "a"}, "replace");
+  store.set({search: "ab"}, "replace");
+  store.set({search: "ab"});
+  page.back();
+  assert.deepEqual(seen, ["top ", "top a", "top ab", "flame "]);
+  assert.equal(page.entries.length, 1);
 });
