@@ -53,7 +53,7 @@ try {
   // What began before the page was there is not counted, nor the last ones, which may not have had their time.
   const first = began.length + 1;
   const last = first + Number(count);
-  await until(() => began.length > last + 3, agent.log, 5 * Number(count));
+  await until(() => began.length > last + 3, agent.log, 20 * Number(count));
   const times = await seen();
   const all = Array.from({length: last - first}, (_, i) => (times[`f${first + i}`] ?? Number.NaN) - began[first + i]!);
   const found = all.filter((time) => !Number.isNaN(time)).sort((a, b) => a - b);

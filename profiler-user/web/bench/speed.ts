@@ -1,7 +1,8 @@
 // How fast flame graphs of the same tree are in the same browser: the viewer's, inferno's SVG, d3-flame-graph.
 //
-// A time is from an input to the end of the frame after the one that shows it, with frames that follow each other as fast
-// as they can: what the browser does for them itself is in all three alike, and shown as `nothing`. Inputs are events of the
+// Of each step two times are taken: from the input to the end of the frame after the one that shows it, which is that of
+// two frames (`nothing`) unless some are missed; and how long the page's thread is busy with it, on average. What the
+// browser does in other threads, which for SVG is more than for a canvas, is in the first alone. Inputs are events of the
 // page, so that no time is spent between programs.
 //
 // Arguments: a folder with tree.folded and tree.svg. Prints JSON.
@@ -10,15 +11,15 @@ import {readFile} from "node:fs/promises";
 import {createServer} from "node:http";
 import {join} from "node:path";
 import {build} from "esbuild";
-import type {Page} from "playwright-core";
+import type {CDPSession, Page} from "playwright-core";
 import {VIEWER} from "../e2e/agent.ts";
 import {startBrowser} from "../e2e/browser.ts";
 
 const folder = process.argv[2] ?? ".";
-const AS_FAST_AS_IT_CAN = ["--disable-frame-rate-limit", "--disable-gpu-vsync"];
 const ROUNDS = 100;
-const CLICKS = 20;
 const DEPTH = 6;
+const STEPS = ["nothing", "scroll", "zoom", "pan", "click"] as const;
+type Step = (typeof STEPS)[number];
 
 interface Point {
   element: Element;
@@ -43,13 +44,13 @@ async function bundle(entry: string): Promise<string> {
   return `<!doctype html><meta charset="utf-8"><style>${text(".css")}</style><div id="viewer"></div><script type="module">${text(".js")}</script>`;
 }
 
-/** In the page: milliseconds of each step, sorted. */
-async function measure({rounds, clicks, depth}: {rounds: number; clicks: number; depth: number}) {
+/** In the page: milliseconds of each round of a step, sorted; none if the picture can't do it. */
+async function measure({step, rounds, depth}: {step: Step; rounds: number; depth: number}): Promise<number[]> {
   const {bench} = window as unknown as {bench: Bench};
   const frame = () => new Promise((done) => requestAnimationFrame(done));
-  const times = async (count: number, act: (i: number) => void) => {
+  const times = async (act: (i: number) => void) => {
     const all: number[] = [];
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < rounds; i++) {
       await frame();
       const began = performance.now();
       act(i);
@@ -65,29 +66,33 @@ async function measure({rounds, clicks, depth}: {rounds: number; clicks: number;
     element.dispatchEvent(new PointerEvent("pointerup", {...at, pointerType: "mouse"}));
     element.dispatchEvent(new MouseEvent("click", at));
   };
+  const root = bench.root();
   const wheel = (change: WheelEventInit) => {
-    const {element} = bench.root();
-    element.dispatchEvent(new WheelEvent("wheel", {bubbles: true, cancelable: true, clientX: 640, clientY: 100, ...change}));
+    root.element.dispatchEvent(new WheelEvent("wheel", {bubbles: true, cancelable: true, clientX: 640, clientY: 100, ...change}));
   };
-  const target = bench.pointOf(depth);
-  const boxes = bench.boxes();
-  const nothing = await times(rounds, () => {});
-  const scroll = await times(rounds, (i) => window.scrollTo(0, i % 2 === 0 ? 200 : 0));
-  window.scrollTo(0, 0);
-  let [zoom, pan]: number[][] = [[], []];
-  if (bench.moves) {
-    zoom = await times(rounds, (i) => wheel({ctrlKey: true, deltaY: i < rounds / 2 ? -20 : 20}));
-    wheel({ctrlKey: true, deltaY: -500});
-    pan = await times(rounds, (i) => wheel({deltaX: i % 20 < 10 ? 15 : -15}));
-    wheel({ctrlKey: true, deltaY: 5000});
-    await frame();
+  if (step === "nothing") return times(() => {});
+  if (step === "scroll") return times((i) => window.scrollTo(0, i % 2 === 0 ? 200 : 0));
+  if (step === "click") {
+    const target = bench.pointOf(depth);
+    return times((i) => click(i % 2 === 0 ? target : root));
   }
-  const clicked = await times(clicks, (i) => click(i % 2 === 0 ? target : bench.root()));
-  return {boxes, nothing, scroll, zoom, pan, click: clicked};
+  if (!bench.moves) return [];
+  if (step === "zoom") return times((i) => wheel({ctrlKey: true, deltaY: i < rounds / 2 ? -20 : 20}));
+  wheel({ctrlKey: true, deltaY: -500});
+  const panned = await times((i) => wheel({deltaX: i % 20 < 10 ? 15 : -15}));
+  wheel({ctrlKey: true, deltaY: 5000});
+  await frame();
+  return panned;
+}
+
+/** Milliseconds that the page's thread has been busy. */
+async function busy(session: CDPSession): Promise<number> {
+  const {metrics} = await session.send("Performance.getMetrics");
+  return 1000 * (metrics.find((metric) => metric.name === "TaskDuration")?.value ?? Number.NaN);
 }
 
 async function run(name: string, address: string) {
-  const browser = await startBrowser(AS_FAST_AS_IT_CAN);
+  const browser = await startBrowser();
   try {
     const context = await browser.newContext({viewport: {width: 1280, height: 800}, reducedMotion: "reduce"});
     const page: Page = await context.newPage();
@@ -98,10 +103,18 @@ async function run(name: string, address: string) {
     const shown = await page.evaluate(() => new Promise<number>((done) => {
       requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now())));
     }));
-    const times = await page.evaluate(measure, {rounds: ROUNDS, clicks: CLICKS, depth: DEPTH});
     const session = await context.newCDPSession(page);
-    await session.send("HeapProfiler.collectGarbage");
     await session.send("Performance.enable");
+    const boxes = await page.evaluate(() => (window as unknown as {bench: Bench}).bench.boxes());
+    const times: Partial<Record<Step, {milliseconds: number[]; busy: number | null}>> = {};
+    for (const step of STEPS) {
+      // What takes seconds is not done a hundred times.
+      const rounds = step === "click" ? 20 : ROUNDS;
+      const before = await busy(session);
+      const milliseconds = await page.evaluate(measure, {step, rounds, depth: DEPTH});
+      times[step] = {milliseconds, busy: milliseconds.length > 0 ? ((await busy(session)) - before) / rounds : null};
+    }
+    await session.send("HeapProfiler.collectGarbage");
     const {metrics} = await session.send("Performance.getMetrics");
     const heap = metrics.find((metric) => metric.name === "JSHeapUsedSize")?.value ?? 0;
     const {processInfo} = await (await browser.newBrowserCDPSession()).send("SystemInfo.getProcessInfo");
@@ -109,7 +122,7 @@ async function run(name: string, address: string) {
       const status = await readFile(`/proc/${id}/status`, "utf8");
       return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
     }));
-    return {name, shown, heap, memory: 1024 * Math.max(0, ...sizes), ...times};
+    return {name, shown, heap, memory: 1024 * Math.max(0, ...sizes), boxes, ...times};
   } finally {
     await browser.close();
   }

@@ -10,8 +10,8 @@ const ARGUMENTS = [
   "--disable-component-update", "--disable-sync",
 ];
 
-export function startBrowser(more: readonly string[] = []): Promise<Browser> {
-  return chromium.launch({executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: [...ARGUMENTS, ...more]});
+export function startBrowser(): Promise<Browser> {
+  return chromium.launch({executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: ARGUMENTS});
 }
 
 export interface Opened {

@@ -37,7 +37,8 @@ pub fn check(file: &Path, text: &str) -> Vec<Finding> {
         _ => "",
     };
     if !is_made(file) && !text.starts_with(starts) {
-        let text = format!("a file starts with a comment (`{starts}`): what it is for, what it must not know");
+        let text =
+            format!("a file starts with a comment (`{starts}`): what it is for, what it must not know");
         findings.push(Finding::new(file, 1, text));
     }
     let is_sent = SENT.iter().any(|sent| inside.starts_with(sent));
@@ -49,7 +50,8 @@ pub fn check(file: &Path, text: &str) -> Vec<Finding> {
             findings.push(Finding::new(file, index + 1, text));
         }
         if is_lock && RESOLVED.is_match(line) {
-            let text = "a registry's address: `.npmrc` says omit-lockfile-registry-resolved, so write the lock anew";
+            let text =
+                "a registry's address: `.npmrc` says omit-lockfile-registry-resolved, so write the lock anew";
             findings.push(Finding::new(file, index + 1, text));
         }
     }

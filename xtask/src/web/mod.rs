@@ -15,6 +15,7 @@ use anyhow::Result;
 
 use crate::workspace;
 pub use e2e::Runner;
+pub use packages::provide;
 
 /// Where the viewer is, from the checkout's top folder.
 pub const FOLDER: &str = "profiler-user/web";
@@ -84,7 +85,7 @@ pub fn report(late: &[String]) {
 }
 
 fn check(root: &Path) -> Result<()> {
-    packages::provide(&folder(root))?;
+    provide(&folder(root))?;
     workspace::run(&mut workspace::command(&folder(root), "npx", &["--no-install", "tsc", "--noEmit"]))
 }
 
@@ -94,6 +95,6 @@ fn folder(root: &Path) -> PathBuf {
 
 /// Node in the viewer's folder, with the packages that it needs.
 fn node(root: &Path, arguments: &[&str]) -> Result<Command> {
-    packages::provide(&folder(root))?;
+    provide(&folder(root))?;
     Ok(workspace::command(&folder(root), "node", arguments))
 }

@@ -1,8 +1,7 @@
 // d3-flame-graph of the same tree, without its animation, which would only make it look slower.
 
 import {select} from "d3-selection";
-import {flamegraph} from "d3-flame-graph";
-import "d3-flame-graph/dist/d3-flamegraph.css";
+import flamegraph from "d3-flame-graph";
 import {nested} from "../folded.ts";
 
 const root = nested(await (await fetch("tree.folded")).text());
