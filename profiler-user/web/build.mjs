@@ -8,6 +8,7 @@ import {mkdtemp, readFile, rm, writeFile} from "node:fs/promises";
 import {tmpdir} from "node:os";
 import {dirname, join} from "node:path";
 import {fileURLToPath} from "node:url";
+import {gzipSync} from "node:zlib";
 import {build} from "esbuild";
 import {typesOf} from "./schema.mjs";
 
@@ -33,6 +34,16 @@ async function bundle(outdir) {
 
 const schema = typesOf(JSON.parse(await readFile(at("../../docs/openapi.json"), "utf8")));
 const files = ["viewer.js", "viewer.css"];
+/** Most bytes of the first load: what somebody waits for who opens the page far away, compressed as well as gzip can. */
+const MOST_BYTES = 150_000;
+
+async function firstLoad() {
+  const paths = [at("index.html"), ...files.map((file) => at("dist", file))];
+  const bytes = await Promise.all(paths.map(async (path) => gzipSync(await readFile(path), {level: 9}).length));
+  const sum = bytes.reduce((one, other) => one + other, 0);
+  console.log(`first load: ${sum} bytes gzipped (${bytes.join(" + ")}), at most ${MOST_BYTES}`);
+  if (sum > MOST_BYTES) process.exitCode = 1;
+}
 
 if (process.argv.includes("--verify")) {
   const elsewhere = await mkdtemp(join(tmpdir(), "viewer-"));
@@ -53,3 +64,4 @@ if (process.argv.includes("--verify")) {
   await writeFile(at("src/api/schema.ts"), schema);
   await bundle(at("dist"));
 }
+await firstLoad();

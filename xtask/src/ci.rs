@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::ebpf::{self, Toolchain};
-use crate::{fuzz, pythons, tidy, truth, workspace};
+use crate::{fuzz, pythons, tidy, truth, web, workspace};
 
 /// How a step ended that did not fail.
 enum Done {
@@ -26,8 +26,10 @@ const STEPS: &[Step] = &[
     ("tidy", |root| tidy::check(root).map(|()| Done::Passed)),
     ("clippy", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"])),
     ("ebpf verify", ebpf_verify),
+    ("web verify", web_verify),
     ("pythons", |_| pythons::provide(on_ci()).map(|()| Done::Passed)),
     ("test", test),
+    ("web e2e", web_e2e),
     ("fuzz", fuzz_all),
     ("truth", truth_rate),
     ("doc", doc),
@@ -109,6 +111,30 @@ fn test(root: &Path) -> Result<Done> {
         println!("WARNING: {test} failed beside others and passed alone");
     }
     Ok(Done::Passed)
+}
+
+/// The viewer without a browser: that it is what its sources make, and its own tests. A developer without Node can do
+/// without: what is built is in the tree.
+fn web_verify(root: &Path) -> Result<Done> {
+    if let Err(error) = workspace::output(&mut workspace::command(root, "node", &["--version"]))
+        && !on_ci()
+    {
+        return Ok(Done::Skipped(format!("{error:#}; `./bootstrap test` installs it")));
+    }
+    web::verify(root)?;
+    web::test(root, &[]).map(|()| Done::Passed)
+}
+
+/// The viewer in a browser. A developer without root or Chromium can do without; CI gets both or fails.
+fn web_e2e(root: &Path) -> Result<Done> {
+    match web::Runner::find(root, on_ci()) {
+        Ok(runner) => {
+            web::report(&runner.run(&[])?);
+            Ok(Done::Passed)
+        }
+        Err(error) if !on_ci() => Ok(Done::Skipped(format!("{error:#}"))),
+        Err(error) => Err(error),
+    }
 }
 
 /// A short form of `cargo xtask truth`.

@@ -11,6 +11,7 @@ mod recordings;
 mod tidy;
 mod truth;
 mod vm;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -30,9 +31,12 @@ enum Task {
     /// Builds the kernel side's object, or holds that the one in the tree is what the sources give
     #[command(subcommand)]
     Ebpf(ebpf::Task),
+    /// Builds, checks and tests the viewer
+    #[command(subcommand)]
+    Web(web::Task),
     /// Holds what no compiler holds: where version checks are, which module uses which, what the docs name
     Tidy,
-    /// Runs everything that is held: format, tidy, clippy, the eBPF object, tests, docs
+    /// Runs everything that is held: format, tidy, clippy, the eBPF object, the viewer, tests, docs
     Ci,
     /// Says where the Python interpreters are that the tests need
     Pythons(pythons::Args),
@@ -56,6 +60,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Ebpf(task) => ebpf::run(&task),
+        Task::Web(task) => web::run(&task),
         Task::Tidy => workspace::root().and_then(|root| tidy::check(&root)),
         Task::Ci => ci::run(),
         Task::Pythons(args) => pythons::run(&args),

@@ -20,6 +20,7 @@ mod live;
 mod paced;
 mod pages;
 mod source;
+mod tags;
 mod wire;
 
 use std::future::Future;

@@ -1,14 +1,16 @@
 //! The page, metrics and health: the routes that are not of the API. They must not know how samples are taken, and they
 //! change nothing.
 
+use std::sync::LazyLock;
+
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::error::HttpError;
 use super::live::Readiness;
-use super::{App, api, wire};
+use super::{App, api, tags, wire};
 use crate::metrics as prometheus;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -23,12 +25,25 @@ pub(super) async fn index() -> Response {
     content(HTML, include_str!("../../web/index.html"))
 }
 
-pub(super) async fn script() -> Response {
-    content(SCRIPT, include_str!("../../web/dist/viewer.js"))
+pub(super) async fn script(headers: HeaderMap) -> Response {
+    const SOURCE: &str = include_str!("../../web/dist/viewer.js");
+    static TAG: LazyLock<String> = LazyLock::new(|| tags::of(SOURCE.as_bytes()));
+    tagged(&headers, SCRIPT, SOURCE, &TAG)
 }
 
-pub(super) async fn style() -> Response {
-    content(CSS, include_str!("../../web/dist/viewer.css"))
+pub(super) async fn style(headers: HeaderMap) -> Response {
+    const SOURCE: &str = include_str!("../../web/dist/viewer.css");
+    static TAG: LazyLock<String> = LazyLock::new(|| tags::of(SOURCE.as_bytes()));
+    tagged(&headers, CSS, SOURCE, &TAG)
+}
+
+/// What is the same until the agent is another: kept by the browser, which asks each time whether it still is.
+fn tagged(headers: &HeaderMap, kind: &'static str, source: &'static str, tag: &str) -> Response {
+    let kept = [(header::CACHE_CONTROL, "private, no-cache"), (header::ETAG, tag)];
+    match tags::has(headers, tag) {
+        true => (StatusCode::NOT_MODIFIED, kept).into_response(),
+        false => (kept, content(kind, source)).into_response(),
+    }
 }
 
 /// `GET /metrics`.

@@ -23,7 +23,7 @@ pub fn read(format: Format, bytes: &[u8], period: u64) -> Threads {
         Format::Speedscope => speedscope(&json(), period),
         Format::Gecko => gecko(&json()),
         Format::Json => plain(&json(), period),
-        Format::Svg => panic!("a picture"),
+        Format::Svg | Format::Html => panic!("a picture"),
     }
 }
 

@@ -137,6 +137,28 @@ fn the_pictures_are_what_the_api_answers_for_the_same_time() {
 }
 
 #[test]
+fn a_sample_is_seen_in_the_second_in_which_it_was_taken() {
+    let service = Service::filled();
+    let mut events = Events::open(&service, "seconds=20&interval=0.2&least_share=0");
+    let mut expected = events.next().1["total"]["samples"].as_u64().expect("a number");
+    // On a machine that is busy with other things a second may be over before its picture is made: then with the next.
+    wait_for("a picture of the running second", || {
+        let time = service.live.settings().clock.now();
+        service.add_at(time, (4242, 4242), vec![python("now", 1)], 1);
+        expected += 1;
+        let data = loop {
+            let data = events.next().1;
+            if data["total"]["samples"].as_u64() >= Some(expected) {
+                break data;
+            }
+        };
+        let number = |name: &str| data[name].as_f64().expect("a number");
+        let end = number("start_unix_seconds") + number("duration_seconds");
+        ((time / 1_000_000_000) as f64 + 1.0 > end).then_some(())
+    });
+}
+
+#[test]
 fn who_takes_nothing_is_cut_off() {
     let service = Service::filled();
     let streams =

@@ -44,6 +44,11 @@ export async function open(browser: Browser, url: string, {dark = false, width =
   return {page, wrong};
 }
 
+/** What the browser says when it can't reach the agent, or is refused: where a test sees to that, it is not wrong. */
+export function besidesRefusals(wrong: readonly string[]): string[] {
+  return wrong.filter((text) => !/^console: Failed to load resource: (net::ERR_|the server responded)/.test(text));
+}
+
 /** While the viewer is worked on: what was built last, rather than what the agent has inside. */
 async function serveFresh(context: BrowserContext): Promise<void> {
   for (const file of ["viewer.js", "viewer.css"]) {

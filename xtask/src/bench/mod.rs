@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what profiling costs, and how true it is.
 //!
-//! Six measurements, each beside something else that is measured in the same run, because only their ratio holds on
+//! Seven measurements, each beside something else that is measured in the same run, because only their ratio holds on
 //! another machine:
 //!
 //! - `kernel`: nanoseconds that the eBPF sampler takes per sample, beside the eBPF program that does nothing;
@@ -9,6 +9,7 @@
 //! - `truth`: stacks that can't have been, and the target's slow-down, beside py-spy and Austin;
 //! - `store`: what a day of busy processes takes on the disk and a flame graph of it takes, beside gzipped pprof files and
 //!   SQLite. This one is of code, not of the running program: a day has to be made up;
+//! - `viewer`: how fast the viewer's flame graph is beside others in the same browser, and how soon a function is seen;
 //! - `soak`: memory of the service with hundreds of processes, over as many seconds as are asked for.
 //!
 //! How each is taken is said in its module; `BENCHMARKS.md` beside `xtask/src` keeps results. Everything is measured
@@ -28,6 +29,7 @@ mod stacks;
 mod store;
 pub mod table;
 mod truth;
+mod viewer;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,9 +76,12 @@ enum What {
     Short,
     /// Size and speed of the store
     Store,
+    /// Speed of the viewer's flame graph, and how soon it shows what begins; needs Node, Chromium and npm's registry; not
+    /// among `all`
+    Viewer,
     /// Memory of the service over a long time; not among `all`
     Soak,
-    /// All of them but soak
+    /// All of them but viewer and soak
     All,
 }
 
@@ -153,6 +158,9 @@ pub fn run(args: &Args) -> Result<()> {
     if wanted(What::Store) {
         tables.push(store::measure(&bench, args.hours)?);
     }
+    if args.what == What::Viewer {
+        tables.extend(viewer::measure(&bench)?);
+    }
     if args.what == What::Soak {
         tables.push(soak::measure(&bench)?);
     }
@@ -168,8 +176,8 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn build(root: &Path) -> Result<()> {
-    let what = ["--package", "firetower", "--bins", "--example", "empty_program", "--example", "store_load"];
-    let words = [&["build", "--quiet", "--release"][..], &what].concat();
+    let mut words = vec!["build", "--quiet", "--release", "--package", "firetower", "--bins"];
+    words.extend(["empty_program", "store_load", "viewer_tree"].iter().flat_map(|name| ["--example", *name]));
     workspace::run(&mut workspace::command(root, "cargo", &words))
 }
 

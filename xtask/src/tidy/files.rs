@@ -9,7 +9,7 @@ use super::Finding;
 
 /// Most lines of a source file.
 const MOST_LINES: usize = 400;
-const SOURCES: &[&str] = &["rs", "py", "js", "css", "html", "sh"];
+const SOURCES: &[&str] = &["rs", "py", "js", "mjs", "ts", "tsx", "css", "html", "sh"];
 
 /// Source files that are longer, each with the reason why it is better whole.
 const LONG_FILES: &[(&str, &str)] = &[];
@@ -45,7 +45,8 @@ pub fn check(file: &Path, text: &str) -> Vec<Finding> {
     }
     let lines = text.lines().count();
     let reason = LONG_FILES.iter().find(|(long, _)| Path::new(long) == file);
-    match (SOURCES.contains(&extension) && lines > MOST_LINES, reason) {
+    let is_source = SOURCES.contains(&extension) && !super::web::is_made(file);
+    match (is_source && lines > MOST_LINES, reason) {
         (true, None) => {
             let text = format!(
                 "{lines} lines, more than {MOST_LINES}: split it, or say in LONG_FILES of xtask/src/tidy/files.rs why \

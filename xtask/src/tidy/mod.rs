@@ -6,6 +6,7 @@ mod files;
 mod pipeline;
 mod tokens;
 mod versions;
+mod web;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ pub fn check(root: &Path) -> Result<()> {
         let bytes = std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
         let text = String::from_utf8_lossy(&bytes);
         findings.extend(files::check(file, &text));
+        findings.extend(web::check(file, &text));
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => findings.extend(check_rust(file, &text)?),
             Some("md") => findings.extend(docs::check(root, file, &text)),

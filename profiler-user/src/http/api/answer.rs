@@ -6,11 +6,10 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::range::Range;
 use crate::http::error::HttpError;
-use crate::http::guard;
+use crate::http::{guard, tags};
 use crate::render::{Format, html};
 
 /// Private: whoever may ask may keep it, not a proxy for others. The answer can't change, but code that makes it can.
@@ -71,10 +70,9 @@ impl Answer {
         if !settled {
             return (own, self.body).into_response();
         }
-        // Weak: compression changes the bytes.
-        let tag = format!("W/\"{}\"", hex::encode(&Sha256::digest(&self.body)[..16]));
+        let tag = tags::of(&self.body);
         own.insert(header::CACHE_CONTROL, HeaderValue::from_static(KEEP));
-        if has(headers, &tag) {
+        if tags::has(headers, &tag) {
             own.remove(header::CONTENT_TYPE);
             own.insert(header::ETAG, tag.parse().expect("hexadecimal digits in quotes"));
             return (StatusCode::NOT_MODIFIED, own).into_response();
@@ -82,14 +80,6 @@ impl Answer {
         own.insert(header::ETAG, tag.parse().expect("hexadecimal digits in quotes"));
         (own, self.body).into_response()
     }
-}
-
-/// Whether the asker has the content with this tag.
-fn has(headers: &HeaderMap, tag: &str) -> bool {
-    let strong = tag.trim_start_matches("W/");
-    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let tags = values.flat_map(|value| value.split(',')).map(str::trim);
-    tags.into_iter().any(|known| known == "*" || known.trim_start_matches("W/") == strong)
 }
 
 /// Turns away who takes no such content.

@@ -1,8 +1,10 @@
 //! The live stream: `/api/v1/live`, server-sent events with a first picture and then what changes.
 //!
 //! Each stream has a task that makes pictures and a channel of one in front of the connection. Who does not take what is
-//! there is cut off: to let pictures pile up, or to skip some, would be memory or a wrong picture. It must not know what a
-//! picture is made of.
+//! there is cut off: to let pictures pile up, or to skip some, would be memory or a wrong picture. Who logs out gets no
+//! more. It must not know what a picture is made of.
+//!
+//! Pictures have the second that is running too: without it a sample would be seen up to a second later.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -127,7 +129,7 @@ async fn send_pictures(app: App, question: Question, every: Duration, (sender, o
             _ = ticks.tick() => {}
             () = sender.closed() => return,
         }
-        let range = Range::last(seconds, app.live.settings().clock.now());
+        let range = Range::last_and_running(seconds, app.live.settings().clock.now());
         let question = question.about(range);
         let work = move |live: &Live, cancelled: &Cancelled| {
             let (profile, complete_since) = question.take(live, cancelled)?;

@@ -191,6 +191,8 @@ pub(in crate::http) struct ServiceStatus {
     source: &'static str,
     limits: StatusLimits,
     live_streams: LiveStreams,
+    /// Whether a token is asked for: then a browser has a session, which `POST /logout` ends.
+    login: bool,
 }
 
 /// What memory has.
@@ -299,6 +301,7 @@ pub(super) async fn status(
             live_streams: super::live::STREAMS,
         },
         live_streams: LiveStreams { open: live.streams().open(), cut_off: live.streams().cut_off() },
+        login: app.gate.auth.is_some(),
     };
     Ok(Answer::json(&status, false)?.respond(&headers, &[]))
 }

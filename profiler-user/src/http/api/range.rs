@@ -76,6 +76,12 @@ impl Range {
         Range { since: until.saturating_sub(seconds * NANOSECONDS), until, settled: false }
     }
 
+    /// The same, and what has passed of the second that is running: for who follows the present and would rather see a
+    /// sample at once than a second later. It ends at `now`, so that rates are right.
+    pub(super) fn last_and_running(seconds: u64, now: u64) -> Range {
+        Range { until: now, ..Range::last(seconds, now) }
+    }
+
     /// Nanoseconds from its begin to its end.
     pub(super) fn length(self) -> u64 {
         self.until - self.since
@@ -124,9 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn the_running_second_is_left_out() {
+    fn the_running_second_is_left_out_but_for_who_follows_it() {
         let range = Range::last(2, 1000 * NANOSECONDS + 500);
         assert_eq!((range.since, range.until), (998 * NANOSECONDS, 1000 * NANOSECONDS));
+        let live = Range::last_and_running(2, 1000 * NANOSECONDS + 500);
+        assert_eq!((live.since, live.until), (998 * NANOSECONDS, 1000 * NANOSECONDS + 500));
         for query in [&[][..], &[("from", "now-1m")], &[("seconds", "60")]] {
             let range = read(query).unwrap();
             assert_eq!((range.length(), range.settled), (60 * NANOSECONDS, false), "{query:?}");

@@ -78,3 +78,35 @@ export async function askAt<Answer>(url: string, signal: AbortSignal): Promise<A
   }
   return body as Answer;
 }
+
+/** Why a stream was not begun: the browser does not tell. `null`: now it would be. */
+export async function whyNoStream(url: string, signal: AbortSignal): Promise<Refused | Gone | null> {
+  const stop = new AbortController();
+  let answer: Response;
+  try {
+    answer = await fetch(url, {signal: AbortSignal.any([signal, stop.signal]), headers: {accept: "text/event-stream"}});
+  } catch (error) {
+    return new Gone(error);
+  }
+  if (answer.ok) {
+    stop.abort();
+    return null;
+  }
+  if (answer.status === 401) location.reload();
+  try {
+    const {error, hint} = (await answer.json()) as schema.Error;
+    return new Refused(answer.status, error, hint);
+  } catch {
+    return new Refused(answer.status, `${url} was answered with ${answer.status}`, "");
+  }
+}
+
+/** Ends the browser's session, and leads to the page where another begins. */
+export async function logOut(): Promise<void> {
+  try {
+    await fetch("/logout", {method: "POST"});
+  } finally {
+    // Where it failed, that page says that the session goes on.
+    location.assign("/login");
+  }
+}

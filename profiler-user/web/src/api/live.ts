@@ -1,16 +1,17 @@
 // Follows the live stream: a first picture, then differences, put together to whole profiles. It must not know what
 // becomes of them.
 
-import {address, type Parameters} from "./client.ts";
+import {Gone, Refused, address, whyNoStream, type Parameters} from "./client.ts";
 import type * as schema from "./schema.ts";
 
 export interface Follower {
   profile(profile: schema.ProfileTree): void;
-  /** The stream goes on, but this time there was no picture. */
-  trouble(error: schema.Error): void;
-  /** There is a connection, or there is none: then it is tried again by itself. */
-  connected(now: boolean): void;
+  /** This time there is no picture: the agent has refused it, or is gone. It is tried again by itself. */
+  trouble(error: Refused | Gone): void;
 }
+
+/** After a stream was refused. */
+const AGAIN_MS = 5000;
 
 /** What was sent so far. Numbers of nodes are the stream's own and stay; parents come before their children. */
 export class Picture {
@@ -64,17 +65,57 @@ export class Picture {
   }
 }
 
+/** Does the latest of what is asked for: at once if it is short, and no more than half of the time if it is long, so that
+ *  a large profile leaves time for what a person does. What comes in between is left out. */
+class Pace {
+  #next: (() => void) | null = null;
+  #busy = false;
+  #timer = 0;
+
+  run(work: () => void): void {
+    this.#next = work;
+    if (!this.#busy) this.#do();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#next = null;
+  }
+
+  #do(): void {
+    const work = this.#next;
+    this.#next = null;
+    this.#busy = work !== null;
+    if (!work) return;
+    const began = performance.now();
+    work();
+    // Once more after as long as it took, with the drawing that follows it; nobody draws a page that is hidden.
+    requestAnimationFrame(() => {
+      this.#timer = window.setTimeout(() => this.#do(), performance.now() - began);
+    });
+  }
+}
+
 /** Follows until the function that it returns is called. */
 export function follow(parameters: Parameters, follower: Follower): () => void {
+  const url = address("/api/v1/live", parameters);
+  const stopped = new AbortController();
+  begin(url, follower, stopped.signal);
+  return () => stopped.abort();
+}
+
+function begin(url: string, follower: Follower, stopped: AbortSignal): void {
   const picture = new Picture();
-  const source = new EventSource(address("/api/v1/live", parameters));
+  const source = new EventSource(url);
+  const pace = new Pace();
+  stopped.addEventListener("abort", () => {
+    pace.stop();
+    source.close();
+  });
   const on = (event: string, react: (data: unknown) => void) => {
     source.addEventListener(event, (message) => react(JSON.parse((message as MessageEvent<string>).data)));
   };
-  const show = (changes: schema.Changes) => {
-    follower.connected(true);
-    follower.profile(picture.profile(changes));
-  };
+  const show = (changes: schema.Changes) => pace.run(() => follower.profile(picture.profile(changes)));
   on("profile", (data) => {
     picture.reset(data as schema.Changes);
     show(data as schema.Changes);
@@ -84,18 +125,16 @@ export function follow(parameters: Parameters, follower: Follower): () => void {
     show(data as schema.Changes);
   });
   on("trouble", (data) => {
-    follower.connected(true);
-    follower.trouble(data as schema.Error);
+    const {error, hint} = data as schema.Error;
+    follower.trouble(new Refused(503, error, hint));
   });
-  // The browser connects again by itself, unless the answer was no stream at all: then we do.
-  let again = 0;
-  source.addEventListener("error", () => {
-    follower.connected(false);
-    if (source.readyState === EventSource.CLOSED) again = window.setTimeout(() => (stop = follow(parameters, follower)), 2000);
+  source.addEventListener("error", async () => {
+    // The browser connects again by itself, unless the answer was no stream at all: then we do.
+    if (source.readyState !== EventSource.CLOSED) return follower.trouble(new Gone(null));
+    const why = await whyNoStream(url, stopped);
+    if (stopped.aborted) return;
+    if (why) follower.trouble(why);
+    const again = window.setTimeout(() => begin(url, follower, stopped), why ? AGAIN_MS : 0);
+    stopped.addEventListener("abort", () => clearTimeout(again));
   });
-  let stop = () => {
-    clearTimeout(again);
-    source.close();
-  };
-  return () => stop();
 }

@@ -298,6 +298,8 @@ export type ServiceStatus = {
   "frequency_hertz": number;
   "limits": Limits;
   "live_streams": LiveStreams;
+  /** Whether a token is asked for: then a browser has a session, which `POST /logout` ends. */
+  "login": boolean;
   "memory": Memory;
   /** Why it failed. */
   "message"?: string | null;

@@ -14,7 +14,8 @@ export interface Loaded<Value> {
 }
 
 export const NOTHING: Loaded<never> = {value: null, stale: true, error: null};
-const LONGEST_PAUSE_MS = 15_000;
+// Who waits for an agent to come back shall see it soon.
+const LONGEST_PAUSE_MS = 5000;
 
 /** Loads whenever `key` changes (`null`: nothing is asked), and again every so many milliseconds if that is given and
  *  somebody looks at the page. */

@@ -1,8 +1,8 @@
 // The profile that the panes show: live, of a range, compared, or out of the file that the page is. It must not know how
 // it is shown.
 
-import {useEffect, useState} from "preact/hooks";
-import {Gone, Refused, address, ask, type Parameters} from "../api/client.ts";
+import {useEffect, useRef, useState} from "preact/hooks";
+import {address, ask, type Parameters} from "../api/client.ts";
 import {follow} from "../api/live.ts";
 import type * as schema from "../api/schema.ts";
 import {treeOfDifference, treeOfProfile} from "../model/wire.ts";
@@ -65,6 +65,12 @@ export function secondsBack(range: Range): number | null {
   return Number(found[1]) * {s: 1, m: 60, h: 3600, d: 86_400, w: 604_800}[found[2] as "s"]!;
 }
 
+/** Seconds between two pictures of a range that is followed. Short ones are for who waits for something to show, within a
+ *  second; of a long one a second changes little, and it takes the agent longer. */
+export function interval(seconds: number): number {
+  return seconds <= 60 ? 0.25 : seconds <= 300 ? 0.5 : 1;
+}
+
 /** Whether a range can be followed live: from memory only, so not longer than that is. */
 export function followable(view: View, retention: number): boolean {
   const seconds = secondsBack(view.range);
@@ -81,13 +87,19 @@ export function useProfile(view: View, retention: number, wanted: boolean): Load
     view.compare
       ? ofDifference(await ask("/api/v1/diff", bothSides(view), signal))
       : ofProfile(await ask("/api/v1/profile", parameters(view), signal)), every);
-  return live ? followed : loaded;
+  const now = live ? followed : loaded;
+  // From one to the other what was seen stays until there is something new, unless it is of another kind.
+  const last = useRef<Profile | null>(null);
+  if (now.value) last.current = now.value;
+  const fits = wanted && last.current !== null && (last.current.difference !== null) === (view.compare !== null);
+  return now.value || !fits ? now : {...now, value: last.current, stale: true};
 }
 
 function useFollowed(view: View | null): Loaded<Profile> {
   const [loaded, setLoaded] = useState<Loaded<Profile>>(NOTHING);
   const {from: _from, until: _until, ...rest} = view ? parameters(view) : {};
-  const key = view ? JSON.stringify({...rest, seconds: secondsBack(view.range)}) : null;
+  const seconds = (view && secondsBack(view.range)) ?? 0;
+  const key = view ? JSON.stringify({...rest, seconds, interval: interval(seconds)}) : null;
   useEffect(() => {
     if (key === null) {
       setLoaded(NOTHING);
@@ -96,10 +108,7 @@ function useFollowed(view: View | null): Loaded<Profile> {
     setLoaded((before) => ({...before, stale: true, error: null}));
     return follow(JSON.parse(key) as Parameters, {
       profile: (profile) => setLoaded({value: ofProfile(profile), stale: false, error: null}),
-      trouble: ({error, hint}) => setLoaded((before) => ({...before, error: new Refused(503, error, hint)})),
-      connected: (now) => {
-        if (!now) setLoaded((before) => ({...before, error: new Gone(null)}));
-      },
+      trouble: (error) => setLoaded((before) => ({...before, error})),
     });
   }, [key]);
   return loaded;

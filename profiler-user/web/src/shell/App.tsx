@@ -64,13 +64,13 @@ function SavedPage({store, view, saved}: {store: Store; view: View; saved: Profi
   return (
     <>
       <Header store={store} view={view} status={null} saved={saved} onHelp={null} gone={false} />
-      <Tabs store={store} view={view} panes={["flame", "top", "sandwich"]} />
       <main>
+        <Tabs store={store} view={view} panes={["flame", "top", "sandwich"]} />
         <div id="pane" role="tabpanel" aria-labelledby={`tab-${view.pane}`}>
           <PaneOf {...props} />
         </div>
+        <Reasons {...props} />
       </main>
-      <Reasons {...props} />
     </>
   );
 }
@@ -80,7 +80,8 @@ function LivePage({store, view, onHelp}: {store: Store; view: View; onHelp: () =
   const processes = useLoaded("processes", (signal) => ask("/api/v1/processes", {}, signal), PROCESSES_EVERY_MS);
   const retention = status.value?.memory.retention_seconds ?? 0;
   const known = status.value !== null;
-  const profile = useProfile(view, retention, known && OF_PROFILE.has(view.pane));
+  const isOfProfile = OF_PROFILE.has(view.pane);
+  const profile = useProfile(view, retention, known && isOfProfile);
   const props: PaneProps = {store, view, profile, status: status.value, processes: processes.value};
   const total = profile.value?.head?.total ?? profile.value?.difference?.right.total;
   const subject = profile.value?.head?.subject ?? "firetower";
@@ -90,16 +91,16 @@ function LivePage({store, view, onHelp}: {store: Store; view: View; onHelp: () =
   return (
     <>
       <Header store={store} view={view} status={status.value} saved={null} onHelp={onHelp} gone={status.error !== null} />
-      <Timeline {...props} />
-      <Filters {...props} />
-      <Tabs store={store} view={view} panes={null} />
-      <Notices view={view} status={status} profile={OF_PROFILE.has(view.pane) ? profile : null} samples={total?.samples ?? null} />
-      <main class={profile.stale && OF_PROFILE.has(view.pane) ? "stale" : ""}>
-        <div id="pane" role="tabpanel" aria-labelledby={`tab-${view.pane}`}>
+      <main>
+        <Timeline {...props} />
+        <Filters {...props} />
+        <Tabs store={store} view={view} panes={null} />
+        <Notices view={view} status={status} profile={isOfProfile ? profile : null} samples={total?.samples ?? null} />
+        <div id="pane" role="tabpanel" aria-labelledby={`tab-${view.pane}`} class={profile.stale && isOfProfile ? "stale" : ""}>
           <PaneOf {...props} />
         </div>
+        <Reasons {...props} />
       </main>
-      <Reasons {...props} />
     </>
   );
 }

@@ -4,14 +4,15 @@ import {address} from "../api/client.ts";
 import {parameters} from "../data/profile.ts";
 import type {View} from "../state/view.ts";
 
-const FORMATS: readonly [string, string][] = [
-  ["html", "This page as a file"],
-  ["svg", "SVG"],
-  ["folded", "Folded stacks"],
-  ["pprof", "pprof"],
-  ["speedscope", "speedscope"],
-  ["gecko", "Firefox Profiler"],
-  ["json", "JSON"],
+/** The API's name, what people call it, and how such files' names end. */
+const FORMATS: readonly [string, string, string][] = [
+  ["html", "This page as a file", "html"],
+  ["svg", "SVG", "svg"],
+  ["folded", "Folded stacks", "folded"],
+  ["pprof", "pprof", "pb.gz"],
+  ["speedscope", "speedscope", "speedscope.json"],
+  ["gecko", "Firefox Profiler", "gecko.json"],
+  ["json", "JSON", "json"],
 ];
 
 export function Export({view}: {view: View}) {
@@ -19,9 +20,9 @@ export function Export({view}: {view: View}) {
     <details class="menu">
       <summary>Export</summary>
       <ul>
-        {FORMATS.map(([format, name]) => (
+        {FORMATS.map(([format, name, ending]) => (
           <li key={format}>
-            <a href={address("/api/v1/profile", {...parameters(view), format})} download={`firetower.${format}`}>{name}</a>
+            <a href={address("/api/v1/profile", {...parameters(view), format})} download={`firetower.${ending}`}>{name}</a>
           </li>
         ))}
       </ul>

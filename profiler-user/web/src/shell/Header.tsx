@@ -1,11 +1,13 @@
 // The top of the page: which range, live or not, comparison, export, help. It must not know how any of it is shown.
 
+import {logOut} from "../api/client.ts";
 import type {ServiceStatus} from "../api/schema.ts";
 import type {Profile} from "../data/profile.ts";
 import {rangeInWords} from "../data/time.ts";
 import type {Store} from "../state/store.ts";
 import type {Range, View} from "../state/view.ts";
 import {Export} from "./Export.tsx";
+import {toggleCompare, toggleLive} from "./steps.ts";
 
 const RANGES: readonly [string, string][] = [
   ["now-10s", "10 s"], ["now-1m", "1 min"], ["now-5m", "5 min"], ["now-15m", "15 min"], ["now-1h", "1 h"],
@@ -55,23 +57,17 @@ export function Header({store, view, status, saved, onHelp, gone}: HeaderProps) 
             {!known && <option value="">{rangeInWords(view.range)}</option>}
             {RANGES.map(([from, text]) => <option key={from} value={from}>{text}</option>)}
           </select></label>
-          <button type="button" aria-pressed={view.live} onClick={() => store.set(live(view))} title="Follow the present (l)">Live</button>
+          <button type="button" aria-pressed={view.live} onClick={() => store.set(toggleLive(view))} title="Follow the present (l)">Live</button>
           <button type="button" aria-pressed={view.compare !== null} title="Compare with before (c)"
-            onClick={() => store.set({compare: view.compare ? null : {range: null, filters: null, normalise: true}, live: false})}>
+            onClick={() => store.set(toggleCompare(view))}>
             Compare
           </button>
           <Export view={view} />
           <a href="/metrics">metrics</a>
+          {status?.login && <button type="button" onClick={() => void logOut()}>Log out</button>}
         </>
       )}
       {onHelp && <button type="button" onClick={onHelp} aria-label="Help" title="Keys (?)">?</button>}
     </header>
   );
-}
-
-/** Live on or off; what does not reach to the present begins with the last minute. */
-function live(view: View): Partial<View> {
-  if (view.live) return {live: false};
-  const reaches = view.range.until === "now" && view.range.from.startsWith("now-");
-  return {live: true, compare: null, ...(reaches ? {} : {range: {from: "now-1m", until: "now"}})};
 }

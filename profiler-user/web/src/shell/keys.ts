@@ -3,6 +3,7 @@
 import {useEffect} from "preact/hooks";
 import type {Store} from "../state/store.ts";
 import {PANES} from "../state/view.ts";
+import {toggleCompare, toggleLive} from "./steps.ts";
 
 /** What the help lists. */
 export const KEYS: readonly [string, string][] = [
@@ -17,28 +18,30 @@ export const KEYS: readonly [string, string][] = [
   ["Enter", "zoom to the box, choose the row"],
 ];
 
-/** Keys go to what is typed into first. */
-function typing(event: KeyboardEvent): boolean {
+/** Keys go to what is typed into first, and to a dialog that is open. */
+function isTaken(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement | null;
+  if (document.querySelector("dialog[open]")) return true;
   return target !== null && (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) || target.isContentEditable);
 }
 
 export function useKeys(store: Store, onHelp: () => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event)) return;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
       const {view} = store;
       const pane = PANES[Number(event.key) - 1];
       if (pane) store.set({pane});
       else if (event.key === "/") document.querySelector<HTMLInputElement>("input[type=search]")?.focus();
       else if (event.key === "?") onHelp();
-      else if (event.key === "l") store.set({live: !view.live});
+      else if (event.key === "l") store.set(toggleLive(view));
       else if (event.key === "i") store.set({icicle: !view.icicle});
-      else if (event.key === "c") store.set({compare: view.compare ? null : {range: null, filters: null, normalise: true}, live: false});
+      else if (event.key === "c") store.set(toggleCompare(view));
       else if (event.key === "Escape") {
         if (view.zoom.length > 0) store.set({zoom: []});
         else if (view.search !== "") store.set({search: ""});
         else if (view.chosen !== "") store.set({chosen: ""});
+        else return;
       } else return;
       event.preventDefault();
     };
