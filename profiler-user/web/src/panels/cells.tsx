@@ -57,7 +57,7 @@ export function amountCells(functions: Functions, whole: number, secondsPerSampl
   return {
     columns: [
       column("self", "Self", "Share of the function itself", sorting),
-      column("selfcpu", "CPU", "CPU time of the function itself", null, "number"),
+      column("selfcpu", "CPU", "CPU time of the function itself", null, "number wide"),
       column("selfsamples", "Samples", "Samples of the function itself", null, "number wide"),
       column("total", "Total", "Share of the function and what it calls", sorting),
       column("totalcpu", "CPU", "CPU time of the function and what it calls", null, "number wide"),

@@ -40,9 +40,9 @@ export interface Searched {
 export function searched(text: string): Searched {
   if (text === "") return {pattern: null, wrong: ""};
   try {
-    return {pattern: new RegExp(text, "iu"), wrong: ""};
+    return {pattern: new RegExp(text, "i"), wrong: ""};
   } catch (error) {
-    // `Invalid regular expression: /(/iu: Unterminated group`: the last part is what there is to know.
+    // `Invalid regular expression: /(/i: Unterminated group`: the last part is what there is to know.
     return {pattern: null, wrong: (error as Error).message.split(": ").at(-1)!};
   }
 }
