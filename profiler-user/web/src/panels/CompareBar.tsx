@@ -7,7 +7,7 @@ import {rangeInWords} from "../data/time.ts";
 import type {PaneProps} from "../shell/pane.ts";
 import type {Compare, View} from "../state/view.ts";
 import {signedCpu} from "./bars.tsx";
-import {filtersInWords, filtersOf, type SideName} from "./filtering.ts";
+import type {SideName} from "./filtering.ts";
 import {earlier, earlierBy, lengthOf} from "./shift.ts";
 
 const SHIFTS: readonly [number, string][] = [
@@ -38,11 +38,10 @@ export function CompareBar({store, view, profile}: PaneProps) {
 
 function SideSummary({name, view, side}: {name: SideName; view: View; side: Side | null}) {
   const range = name === "before" ? view.compare?.range ?? view.range : view.range;
-  const filters = filtersInWords(filtersOf(view, name));
   return (
     <span class={`side ${name}`}>
       <b>{name === "before" ? "Before" : "After"}</b>{" "}
-      <span class="idle">{rangeInWords(range)}{filters === "" ? "" : `, ${filters}`}</span>{" "}
+      <span class="idle">{rangeInWords(range)}</span>{" "}
       {side && (
         <span class="total" title={`${side.duration_seconds.toFixed(0)} s were covered`}>
           {cpu(side.total.cpu_seconds)} of CPU, {samples(side.total.samples)}

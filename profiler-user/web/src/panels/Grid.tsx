@@ -42,8 +42,8 @@ export interface GridProps {
   /** The row that keys are about. */
   cursor: number;
   onCursor: (index: number) => void;
-  /** A row that is brought to where it can be seen, whenever this changes. */
-  bring?: number;
+  /** A row that is brought to where it can be seen, whenever this is another object. */
+  bring?: {row: number};
   onChoose: (index: number) => void;
   onSort?: (column: string) => void;
   /** Keys that the table has no use for itself. Says whether it had one. */
@@ -75,15 +75,17 @@ export function Grid(props: GridProps) {
   const page = Math.max(Math.floor(height / ROW_PX) - 2, 1);
   // A row that a key or the address led to is brought to where it can be seen. Not whenever the cursor moves: rows move
   // by themselves while a profile is live, and whoever has scrolled is reading.
-  const bring = (row: number) => {
+  const bring = (row: number, middle: boolean) => {
     const element = scroller.current!;
+    // The head covers as much as a row.
     const [from, until] = [row * ROW_PX, (row + 2) * ROW_PX];
-    if (from < element.scrollTop) element.scrollTop = from;
-    else if (until > element.scrollTop + element.clientHeight) element.scrollTop = until - element.clientHeight;
+    const {scrollTop, clientHeight} = element;
+    if (from >= scrollTop && until <= scrollTop + clientHeight) return;
+    element.scrollTop = middle ? from - clientHeight / 2 : from < scrollTop ? from : until - clientHeight;
   };
-  useEffect(() => bring(cursor), []);
+  useEffect(() => bring(cursor, true), []);
   useEffect(() => {
-    if (props.bring !== undefined) bring(props.bring);
+    if (props.bring) bring(props.bring.row, true);
   }, [props.bring]);
   const press = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -91,7 +93,7 @@ export function Grid(props: GridProps) {
     const to = moved(event.key, cursor, count, page);
     if (to !== null) {
       onCursor(to);
-      bring(to);
+      bring(to, false);
     }
     else if (event.key === "Enter" && !onButton && count > 0) onChoose(cursor);
     else if (!(count > 0 && onKey?.(event.key, cursor))) return;

@@ -40,7 +40,7 @@ function nameCells(functions: Functions, at: number, actions: Actions): Componen
   const mark = functions.before ? markOf(functions, at) : "";
   return [
     <span class={`name ${frame.origin}`} title={frame.text}>
-      {nameOf(frame)}
+      <span class="text">{nameOf(frame)}</span>
       {isReason(frame) && <span class="tag reason">not attributed</span>}
       {mark !== "" && <span class={`tag ${mark}`}>{mark}</span>}
     </span>,

@@ -13,11 +13,6 @@ export function without(filters: Filters, label: string): Filters {
   return Object.fromEntries(Object.entries(filters).filter(([name]) => name !== label));
 }
 
-/** `service = shop or web, pid = 7`; empty: everything. */
-export function filtersInWords(filters: Filters): string {
-  return Object.entries(filters).map(([name, values]) => `${name} = ${values.join(" or ")}`).join(", ");
-}
-
 /** Which side of a comparison filters are of; without one there is only `after`. */
 export type SideName = "before" | "after";
 
