@@ -23,8 +23,8 @@ export interface ComboboxProps {
   /** Said instead of the list: it is loading, or why there is none. */
   said?: string;
   onChoose: (value: string) => void;
-  /** Left without a choice. */
-  onClose?: () => void;
+  /** Left: by Escape, so that the focus goes back to where it was, or because something else has it. */
+  onClose?: (how: "escape" | "blur") => void;
   /** The list is always there, as a part of the page; else it opens over it. */
   always?: boolean;
   /** Several can be chosen: the list stays open. */
@@ -87,7 +87,7 @@ export function Combobox(props: ComboboxProps) {
       if (typed !== "") setTyped("");
       else {
         setOpen(always);
-        onClose?.();
+        onClose?.("escape");
       }
     } else return;
     event.preventDefault();
@@ -107,7 +107,7 @@ export function Combobox(props: ComboboxProps) {
         onFocus={() => setOpen(true)} onClick={() => setOpen(true)}
         onBlur={() => {
           setOpen(always);
-          onClose?.();
+          onClose?.("blur");
         }}
         onKeyDown={press}
       />

@@ -1,7 +1,7 @@
 // What the view is of: chips of labels and values, and how to add some. In a comparison one row for each side. It must
 // not know how a selection is written.
 
-import {useRef, useState} from "preact/hooks";
+import {useEffect, useRef, useState} from "preact/hooks";
 import type {Processes} from "../api/schema.ts";
 import type {PaneProps} from "../shell/pane.ts";
 import type {Store} from "../state/store.ts";
@@ -31,17 +31,22 @@ type Adding = {label: string | null} | null;
 function Side({store, view, side, processes}: SideProps) {
   const [adding, setAdding] = useState<Adding>(null);
   const add = useRef<HTMLButtonElement>(null);
+  /** Whether the focus goes back to the button. */
+  const back = useRef(false);
   const filters = filtersOf(view, side);
   const names = Object.keys(filters);
   const set = (next: typeof filters | null) => store.set(withFilters(view, side, next));
   const title = view.compare ? (side === "before" ? "Before" : "After") : "Filters";
   const asAfter = side === "before" && view.compare?.filters === null;
   // Only what is still open is closed: the one that follows may have opened meanwhile.
-  const close = (was: Adding) => setAdding((now) => (now === was ? null : now));
-  const leave = (was: Adding) => {
-    close(was);
-    add.current?.focus();
+  const close = (was: Adding) => (how: "escape" | "blur") => {
+    setAdding((now) => (now === was ? null : now));
+    back.current = how === "escape";
   };
+  useEffect(() => {
+    if (adding === null && back.current) add.current?.focus();
+    back.current = false;
+  }, [adding]);
   const range = side === "before" ? view.compare?.range ?? view.range : view.range;
   return (
     <div class={`filter-side ${side}`} role="group" aria-label={view.compare ? `Filters, ${side}` : "Filters"}>
@@ -63,10 +68,10 @@ function Side({store, view, side, processes}: SideProps) {
       {adding === null
         ? <button ref={add} type="button" class="add" onClick={() => setAdding({label: null})}>+ filter</button>
         : adding.label === null
-          ? <LabelChooser onChoose={(label) => setAdding({label})} onClose={() => close(adding)} />
+          ? <LabelChooser onChoose={(label) => setAdding({label})} onClose={close(adding)} />
           : <ValueChooser key={adding.label} label={adding.label} range={range} filters={without(filters, adding.label)}
               chosen={filters[adding.label] ?? []} processes={processes}
-              onToggle={(value) => set(toggled(filters, adding.label!, value))} onClose={() => leave(adding)} />}
+              onToggle={(value) => set(toggled(filters, adding.label!, value))} onClose={close(adding)} />}
       {names.length > 1 && <button type="button" class="plain" onClick={() => set({})}>clear</button>}
       {view.compare && side === "before" && (asAfter
         ? <span class="idle">as after</span>

@@ -92,6 +92,12 @@ export function ProcessTree({store, view, processes}: PaneProps) {
   );
 }
 
+/** Without the directories of the program: what tells processes apart comes after it. */
+function shortCommand(command: string): string {
+  const [program = ""] = command.split(" ", 1);
+  return program.slice(program.lastIndexOf("/") + 1) + command.slice(program.length);
+}
+
 function textOf({pid, command, service, user, container, unit}: Process): string {
   return [pid, command, service, user, container, unit].map((part) => part ?? "").join(" ");
 }
@@ -126,7 +132,7 @@ function cells({process, level, below, expanded}: ProcessRow, isCursor: boolean,
             onFold();
           }}>{expanded ? "▾" : "▸"}</span>
         : <span class="fold" />}
-      {command}{below > 0 && !expanded && <span class="idle"> + {below}</span>}
+      {shortCommand(command)}{below > 0 && !expanded && <span class="idle"> + {below}</span>}
     </span>,
     pid,
     <ShareBar share={cpu_share} text={`${(100 * cpu_share).toFixed(1)} %`} />,

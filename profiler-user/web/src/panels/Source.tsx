@@ -193,7 +193,7 @@ function Text({store, byLine, lines, text, cursor, onCursor, brought, onJump}: T
 const COLUMNS: Column[] = [
   {id: "self", head: "Self", title: "CPU time of the line itself"},
   {id: "total", head: "Total", title: "CPU time of the line and what it calls", class: "number"},
-  {id: "number", head: "", title: "Line", class: "number"},
+  {id: "line", head: "Line", title: "Line", class: "number"},
   {id: "text", head: "", title: "Text"},
 ];
 const CHANGED: Column[] = [

@@ -14,7 +14,7 @@ function said(loaded: {value: unknown; error: Error | null}): {said?: string} {
   return loaded.value === null ? {said: "Loading."} : {};
 }
 
-export function LabelChooser({onChoose, onClose}: {onChoose: (label: string) => void; onClose: () => void}) {
+export function LabelChooser({onChoose, onClose}: {onChoose: (label: string) => void; onClose: (how: "escape" | "blur") => void}) {
   const labels = useLoaded("labels", (signal) => ask("/api/v1/labels", {}, signal));
   const options: Option[] = (labels.value?.labels ?? []).map(({name, standard}) => ({
     value: name,
@@ -32,7 +32,7 @@ export interface ValueChooserProps {
   chosen: readonly string[];
   processes: Processes | null;
   onToggle: (value: string) => void;
-  onClose: () => void;
+  onClose: (how: "escape" | "blur") => void;
 }
 
 const MOST_VALUES = 1000;
