@@ -41,7 +41,8 @@ function Side({store, view, side, processes}: SideProps) {
   // Only what is still open is closed: the one that follows may have opened meanwhile.
   const close = (was: Adding) => (how: "escape" | "blur") => {
     setAdding((now) => (now === was ? null : now));
-    back.current = how === "escape";
+    // The input that goes loses the focus too, and says so.
+    if (how === "escape") back.current = true;
   };
   useEffect(() => {
     if (adding === null && back.current) add.current?.focus();
