@@ -147,9 +147,9 @@ function Head({column, onSort}: {column: Column; onSort?: (column: string) => vo
   return (
     <div role="columnheader" class={`cell ${id} ${column.class ?? ""}`} aria-sort={sort} title={title}>
       {sort === undefined || !onSort
-        ? head
+        ? head === "" ? <span class="visually-hidden">{title}</span> : head
         : (
-          <button type="button" onClick={() => onSort(id)} aria-label={`${title}: sort`}>
+          <button type="button" onClick={() => onSort(id)}>
             {head}<span class="arrow" aria-hidden="true">{sort === "ascending" ? "▲" : sort === "descending" ? "▼" : ""}</span>
           </button>
         )}

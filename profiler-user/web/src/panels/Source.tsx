@@ -110,7 +110,7 @@ function Said({text, pid, lines, since}: {text: Loaded<SourceText>; pid: number;
       : text.value && text.value.modified_unix_seconds > since
         ? "The file was changed while the process ran: the text may not be what runs."
         : lines.of.size === 0 ? "No samples are in this file in this range." : "";
-  return said === "" ? null : <p class="said" role="status">{said}</p>;
+  return said === "" ? null : <p class="why" role="status">{said}</p>;
 }
 
 function Outline({byLine, lines, onJump}: {byLine: ByLine; lines: Lines; onJump: (line: number) => void}) {
@@ -126,6 +126,7 @@ function Outline({byLine, lines, onJump}: {byLine: ByLine; lines: Lines; onJump:
           <li key={`${one.key}:${one.firstLine}`}>
             <button type="button" onClick={() => onJump(one.firstLine)} title={`${one.name}, line ${one.firstLine}`}>
               <span class="name">{one.name}</span>
+              <span class="idle">{one.firstLine > 0 ? one.firstLine : ""}</span>
               <ShareBar share={share(one.total, one.totalBefore)} />
             </button>
           </li>
