@@ -196,6 +196,7 @@ test("two services are compared: filters for each side, what changed, normalised
       await row(page, name).locator(".change .said").filter({hasText: signedCpu(change)}).first().waitFor();
     }
     assert.equal(await rows(page).first().locator(".cell.change").innerText(), signedCpu(changed[0]!.change));
+    await page.locator(".reasons summary").getByText(/^All attributed, on both sides\.$|not attributed before, .* after\.$/).waitFor();
     const bar = await page.getByRole("region", {name: "Comparison"}).innerText();
     assert.ok(bar.includes(`${difference.left.total.samples} samples`) && bar.includes(`${difference.right.total.samples} samples`), bar);
     if (normalise) {

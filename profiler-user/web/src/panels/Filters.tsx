@@ -12,9 +12,9 @@ import {filtersOf, toggled, withFilters, without, type SideName} from "./filteri
 export function Filters({store, view, processes}: PaneProps) {
   const sides: readonly SideName[] = view.compare ? ["before", "after"] : ["after"];
   return (
-    <div class="filters">
+    <section class="filters" aria-label="Selection">
       {sides.map((side) => <Side key={side} store={store} view={view} side={side} processes={processes} />)}
-    </div>
+    </section>
   );
 }
 

@@ -1,25 +1,31 @@
 // The line at the bottom: what share of the samples has no whole, named Python stack, and why; and what was not kept. It
 // must not know how reasons come about.
 
+import {useMemo} from "preact/hooks";
 import type {Head, Memory} from "../api/schema.ts";
 import {cpu, percent, samples} from "../data/numbers.ts";
+import {grouped, useOf} from "../model/functions.ts";
+import type {Tree} from "../model/tree.ts";
 import type {PaneProps} from "../shell/pane.ts";
 import {ShareBar} from "./bars.tsx";
 
 export function Reasons({profile, status}: PaneProps) {
   const head = profile.value?.head ?? null;
+  const compared = profile.value && !head ? profile.value.tree : null;
   const kept = status ? lost(status.memory) : [];
-  // A comparison has no such sums, and panes that load what they show themselves have no profile.
-  if (!head && kept.length === 0) return null;
+  // Panes that load what they show themselves have no profile.
+  if (!head && !compared && kept.length === 0) return null;
   return (
     <footer class="reasons">
       <details>
         <summary>
           {head && <Summary head={head} />}
+          {compared && <Compared tree={compared} />}
           {kept.map(([text]) => <span key={text} class="bad">{text}</span>)}
         </summary>
         {head && head.unattributed.reasons.length > 0 && <ReasonTable head={head} />}
         {kept.map(([text, why]) => <p key={text}><b>{text}</b>: {why}</p>)}
+        {compared && <p>Reasons are functions of the comparison: they are in the table, with what changed.</p>}
         {head && head.unattributed.samples === 0 && kept.length === 0 && (
           <p>Every sample has a whole stack with names, and none was dropped.</p>
         )}
@@ -39,6 +45,18 @@ function Summary({head}: {head: Head}) {
       {first && <>, most of it: {first.text}</>}.
     </span>
   );
+}
+
+/** A comparison comes without sums: they are in its tree. */
+function Compared({tree}: {tree: Tree}) {
+  const [before, after] = useMemo(() => {
+    const {of, keys} = grouped(tree.frames, (frame) => (frame.kind === "unknown" ? "" : null));
+    const use = useOf(tree, of, keys.length);
+    const share = (part: number | undefined, whole: number | undefined) => (part && whole ? part / whole : 0);
+    return [share(use.before?.total[0], tree.before?.total[0]), share(use.total[0], tree.total[0])];
+  }, [tree]);
+  if (before === 0 && after === 0) return <span class="good">All attributed, on both sides.</span>;
+  return <span>{percent(before)} not attributed before, {percent(after)} after.</span>;
 }
 
 function ReasonTable({head}: {head: Head}) {
