@@ -40,6 +40,23 @@ export type Changes = Head & {
   "removed": number[];
 };
 
+/** The nodes of the call tree of all slices, in pre-order, children by name; arrays of equal length. Node 0 is the root. */
+export type ChartNodes = {
+  /** Index in `frames`; `null` for the root. */
+  "frame": (number | null)[];
+  /** Index in these arrays, smaller than the node's own; 0 for the root. */
+  "parent": number[];
+};
+
+/** What ran in one slice of time; arrays of equal length. */
+export type ChartSlice = {
+  /** The leaf of each stack, as an index in `nodes`; each once, ascending. */
+  "node": number[];
+  /** Samples of each stack. */
+  "samples": number[];
+  "total": Amount;
+};
+
 /** Arrays of equal length; parents come before their children, node 0 is the root. CPU seconds. */
 export type DiffNodes = {
   /** Index in `frames`; `null` for the root. */
@@ -72,6 +89,20 @@ export type Error = {
   "error": string;
   /** What to do. */
   "hint": string;
+};
+
+/** A flame chart. Which stack of a slice came first is not known: they are in the order of the nodes, which is by name. */
+export type FlameChart = {
+  "complete_since_unix_seconds": number;
+  "frames": Frame[];
+  "nodes": ChartNodes;
+  /** By time, also those in which nothing ran. */
+  "slices": ChartSlice[];
+  /** When the first slice begins. */
+  "start_unix_seconds": number;
+  /** Of a slice; the last one may be cut off by the end of the range. */
+  "step_seconds": number;
+  "total": Amount;
 };
 
 /** A function, a process, a thread, or a reason why there is none. */
@@ -124,7 +155,7 @@ export type Health = {
 export type Heat = {
   /** For each second the samples in each of its parts. */
   "columns": (number[])[];
-  /** Before this time samples may be missing: their milliseconds are kept in memory, so many and no more. */
+  /** Before this time samples may be missing: milliseconds are stored for a day or two, counts for longer. */
   "complete_since_unix_seconds": number;
   /** The largest number in `columns`. */
   "most": number;
@@ -166,6 +197,8 @@ export type LabelValues = {
 export type Limits = {
   "computation_seconds": number;
   "computations_at_once": number;
+  /** Seconds times parts. */
+  "heatmap_cells": number;
   "heatmap_seconds": number;
   "live_streams": number;
   "processes": number;
@@ -194,6 +227,8 @@ export type Memory = {
   "retention_seconds": number;
   "series": number;
   "stack_nodes": number;
+  /** Samples that are stored without their milliseconds, for lack of room on the way. */
+  "unstored_milliseconds": number;
 };
 
 /** The nodes of a call tree: arrays of equal length. */
@@ -304,6 +339,8 @@ export type ServiceStatus = {
   /** Why it failed. */
   "message"?: string | null;
   "now_unix_seconds": number;
+  /** Whether `/api/v1/source` shows source files: `no`, `public` (those that everybody may read, as nobody is asked for a token) or `all` (those that their process may read). */
+  "source": string;
   "started_unix_seconds": number;
   /** `starting`, `ready` or `failed`. */
   "status": string;
@@ -317,6 +354,18 @@ export type Side = {
   "duration_seconds": number;
   "start_unix_seconds": number;
   "total": Amount;
+};
+
+/** A source file as a process sees it. */
+export type SourceFile = {
+  /** Bytes of the file; the text may have another number. */
+  "bytes": number;
+  /** As it was asked for. */
+  "file": string;
+  /** If that is later than the process's start, the text may not be what runs. */
+  "modified_unix_seconds": number;
+  "pid": number;
+  "text": string;
 };
 
 /** What is stored. */

@@ -1,5 +1,113 @@
-import type {PaneProps} from "../shell/pane.ts";
+// A function between its callers, drawn upwards, and what it calls, drawn downwards, merged over all places where it is
+// called. It must not know how trees are drawn.
 
-export function Sandwich(_: PaneProps) {
-  return <p>Sandwich</p>;
+import {useMemo, useState} from "preact/hooks";
+import {cpu, percent} from "../data/numbers.ts";
+import {Flame} from "../flame/Flame.tsx";
+import {functionKey, functionsOf, nameOf} from "../model/functions.ts";
+import {sandwich, type Sandwich as Parts} from "../model/sandwich.ts";
+import type {Path, Tree} from "../model/tree.ts";
+import type {PaneProps} from "../shell/pane.ts";
+import type {Store} from "../state/store.ts";
+import type {View} from "../state/view.ts";
+import {signedCpu} from "./bars.tsx";
+import {Combobox, type Option} from "./Combobox.tsx";
+import {searched} from "./order.ts";
+import {toSource} from "./TopTable.tsx";
+
+export function Sandwich({store, view, profile}: PaneProps) {
+  if (!profile.value) return null;
+  // Zooms are about one function: with another one they begin anew.
+  return <OfTree key={view.chosen} store={store} view={view} tree={profile.value.tree} />;
+}
+
+function OfTree({store, view, tree}: {store: Store; view: View; tree: Tree}) {
+  const made = useMemo(() => (view.chosen === "" ? null : sandwich(tree, view.chosen)), [tree, view.chosen]);
+  const [choosing, setChoosing] = useState(false);
+  if (!made || choosing) {
+    const why = made ? "" : view.chosen === "" ? "Which function?" : `${view.chosen} is on no stack here. Which other function?`;
+    return (
+      <section class="sandwich-pane" aria-label="Sandwich">
+        {why !== "" && <p class="ask">{why}</p>}
+        <FunctionChooser tree={tree} onChoose={(chosen) => {
+          store.set({chosen});
+          setChoosing(false);
+        }} onCancel={made ? () => setChoosing(false) : null} />
+      </section>
+    );
+  }
+  return (
+    <section class="sandwich-pane" aria-label="Sandwich">
+      <Title store={store} tree={tree} made={made} onChange={() => setChoosing(true)} />
+      <Half store={store} view={view} name="Callers" tree={made.callers} icicle={false} />
+      <Half store={store} view={view} name="Callees" tree={made.callees} icicle={true} />
+    </section>
+  );
+}
+
+function Title({store, tree, made, onChange}: {store: Store; tree: Tree; made: Parts; onChange: () => void}) {
+  const frame = made.callees.frames[made.callees.frame[0]!]!;
+  const self = made.callees.self[0]!;
+  const whole = tree.total[0]!;
+  const share = (part: number) => percent(whole > 0 ? part / whole : 0);
+  return (
+    <div class="tools">
+      <h2>{nameOf(frame)}</h2>
+      <span class="idle" title={frame.file}>{frame.file}</span>
+      {tree.before
+        ? <span>{cpu(made.before)} before, {cpu(made.total)} after: {signedCpu(made.total - made.before)}</span>
+        : <span>total {cpu(made.total * tree.secondsPerSample)}, {share(made.total)}; self {cpu(self * tree.secondsPerSample)}, {share(self)}</span>}
+      <button type="button" onClick={onChange}>Another function</button>
+      {frame.file !== "" && <button type="button" onClick={() => toSource(store, frame)}>Source</button>}
+    </div>
+  );
+}
+
+interface HalfProps {
+  store: Store;
+  view: View;
+  name: string;
+  tree: Tree;
+  icicle: boolean;
+}
+
+function Half({store, view, name, tree, icicle}: HalfProps) {
+  const [zoom, setZoom] = useState<Path>([]);
+  const {pattern} = useMemo(() => searched(view.search), [view.search]);
+  const none = tree.frame.length <= 1;
+  return (
+    <div class={`half ${icicle ? "callees" : "callers"}`}>
+      <h3>{name}{none && <span class="idle">: {icicle ? "it calls nothing" : "nothing calls it: it is where stacks begin"}</span>}</h3>
+      <div class="picture">
+        <Flame tree={tree} icicle={icicle} zoom={zoom} onZoom={setZoom} search={pattern} chosen={view.chosen}
+          onChoose={(frame) => store.set({chosen: functionKey(frame)})} colour={view.colour} label={name} />
+      </div>
+    </div>
+  );
+}
+
+function FunctionChooser({tree, onChoose, onCancel}: {tree: Tree; onChoose: (key: string) => void; onCancel: (() => void) | null}) {
+  const options = useMemo(() => optionsOf(tree), [tree]);
+  return <Combobox label="Function" placeholder="Type a name or a file" options={options} onChoose={onChoose} always focus
+    {...(onCancel ? {onClose: onCancel} : {})} />;
+}
+
+/** Every function, those that use most themselves first. */
+function optionsOf(tree: Tree): Option[] {
+  const functions = functionsOf(tree);
+  const most = (list: Float64Array, before: Float64Array | undefined, at: number) => Math.max(list[at]!, before?.[at] ?? 0);
+  const self = (at: number) => most(functions.self, functions.before?.self, at);
+  const total = (at: number) => most(functions.total, functions.before?.total, at);
+  const whole = most(tree.total, tree.before?.total, 0);
+  return functions.keys
+    .map((_, at) => at)
+    .filter((at) => total(at) > 0)
+    .sort((a, b) => self(b) - self(a) || total(b) - total(a))
+    .map((at) => ({
+      value: functions.keys[at]!,
+      text: nameOf(functions.frames[at]!),
+      detail: functions.frames[at]!.file,
+      amount: cpu(self(at) * tree.secondsPerSample),
+      share: whole > 0 ? self(at) / whole : 0,
+    }));
 }

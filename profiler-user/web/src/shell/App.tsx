@@ -5,6 +5,7 @@ import {ask} from "../api/client.ts";
 import {useLoaded, type Loaded} from "../data/loaded.ts";
 import {useProfile, type Profile} from "../data/profile.ts";
 import {FlamePane} from "../flame/FlamePane.tsx";
+import {CompareBar} from "../panels/CompareBar.tsx";
 import {Filters} from "../panels/Filters.tsx";
 import {ProcessTree} from "../panels/ProcessTree.tsx";
 import {Reasons} from "../panels/Reasons.tsx";
@@ -94,6 +95,7 @@ function LivePage({store, view, onHelp}: {store: Store; view: View; onHelp: () =
       <main>
         <Timeline {...props} />
         <Filters {...props} />
+        {view.compare && <CompareBar {...props} />}
         <Tabs store={store} view={view} panes={null} />
         <Notices view={view} status={status} profile={isOfProfile ? profile : null} samples={total?.samples ?? null} />
         <div id="pane" role="tabpanel" aria-labelledby={`tab-${view.pane}`} class={profile.stale && isOfProfile ? "stale" : ""}>

@@ -16,6 +16,9 @@ export const KEYS: readonly [string, string][] = [
   ["Escape", "out of the zoom, then no search, then nothing chosen"],
   ["← → ↑ ↓", "in the flame graph: sibling, caller, callee; in tables: rows"],
   ["Enter", "zoom to the box, choose the row"],
+  ["s, o", "in the table of functions: callers and callees, source"],
+  ["n, p, h", "in the source: next and previous line with samples, the hottest one"],
+  ["f", "in the processes: flame graph of the process"],
 ];
 
 /** Keys go to what is typed into first, and to a dialog that is open. */

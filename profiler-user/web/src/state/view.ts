@@ -122,7 +122,7 @@ export function parse(text: string): View {
     compare: compared
       ? {
           range: rangeOf(query.get("bfrom"), query.get("buntil")),
-          filters: Object.keys(before).length > 0 ? before : null,
+          filters: Object.keys(before).length > 0 || query.get("ball") === "1" ? before : null,
           normalise: flag("normalise", true),
         }
       : null,
@@ -171,6 +171,8 @@ export function format(view: View): string {
     query.set("compare", "1");
     range("b", compare.range, null);
     if (compare.filters) filters(FILTER_BEFORE, compare.filters);
+    // Everything, which is not the same as what the view itself selects.
+    if (compare.filters && Object.keys(compare.filters).length === 0) query.set("ball", "1");
     flag("normalise", compare.normalise, true);
   }
   text("pane", view.pane, INITIAL.pane);
