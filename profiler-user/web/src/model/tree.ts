@@ -137,9 +137,12 @@ export function finish(tree: Tree): Tree {
   for (let node = count - 1; node > 0; node--) {
     const up = parent[node]!;
     end[up] = Math.max(end[up]!, end[node]!);
-    if (before) width[up]! += width[node]!;
+    if (!before) continue;
+    // Either side of a node may be more than its children's sum, by what was left out below it.
+    width[node] = Math.max(width[node]!, total[node]!, before.total[node]!);
+    width[up]! += width[node]!;
   }
-  // Both sides of a node may be more than its children's sum: what was left out below it. It is as wide as that at least.
+  if (before && count > 0) width[0] = Math.max(width[0]!, total[0]!, before.total[0]!);
   const used = new Float64Array(count);
   for (let node = 1; node < count; node++) {
     const up = parent[node]!;
