@@ -189,3 +189,12 @@ export function nodeAt(tree: Tree, path: Path): number {
 export function frameOf(tree: Tree, node: number): Frame | null {
   return tree.frames[tree.frame[node]!] ?? null;
 }
+
+/** The node that a path leads to, or the last one on the way that there is: frames come and go in what is live. */
+export function nearest(tree: Tree, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = nodeAt(tree, path.slice(0, length));
+    if (node >= 0) return node;
+  }
+  return 0;
+}
