@@ -1,6 +1,6 @@
 // Mouse, pen and finger on the picture: what they point at, choose, zoom to and move. It must not know what follows.
 
-import {useEffect, useRef, type RefObject} from "preact/hooks";
+import {useEffect, useRef} from "preact/hooks";
 import type {Scene} from "./scene.ts";
 
 export interface Reactions {
@@ -19,7 +19,7 @@ const NOTCH = 1.2;
 const NOTCH_PIXELS = 100;
 const LINE_PIXELS = 16;
 
-export function usePointer(box: RefObject<HTMLElement>, scene: {readonly current: Scene | null}, reactions: Reactions): void {
+export function usePointer(box: {readonly current: HTMLElement | null}, scene: {readonly current: Scene | null}, reactions: Reactions): void {
   const latest = useRef(reactions);
   latest.current = reactions;
   useEffect(() => {
