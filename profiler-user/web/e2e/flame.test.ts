@@ -12,7 +12,8 @@ import {program, startAgent, until, type Agent} from "./agent.ts";
 import {open, picture, startBrowser, type Look} from "./browser.ts";
 
 const ROW = 18;
-const SHOP = `{service="shop"}`;
+// Other tests may have shops of their own at the same time.
+const SHOP = `shop-${process.pid}`;
 
 let agent: Agent;
 let browser: Browser;
@@ -22,19 +23,28 @@ let to = 0;
 let tree: Tree;
 
 async function profile(parameters: Record<string, string>): Promise<ProfileTree> {
-  const query = new URLSearchParams({query: SHOP, max_nodes: "100000", least_share: "0", ...parameters});
+  const query = new URLSearchParams({query: `{service="${SHOP}"}`, max_nodes: "100000", least_share: "0", ...parameters});
   const answer = await fetch(`${agent.url}/api/v1/profile?${query}`);
   assert.equal(answer.status, 200);
   return await answer.json() as ProfileTree;
 }
 
 before(async () => {
-  agent = await startAgent([program("shop.py", [], {SERVICE_NAME: "shop"})], ["-F", "99"]);
+  agent = await startAgent([program("shop.py", [], {SERVICE_NAME: SHOP})], ["-F", "99"]);
   browser = await startBrowser();
   await until(async () => (await profile({from: "now-1m", until: "now"})).total.samples > 400);
-  to = Math.floor(Date.now() / 1000) - 1;
+  to = Math.floor(Date.now() / 1000);
   from = to - 60;
-  tree = treeOfProfile(await profile({from: String(from), until: String(to)}));
+  // What was sampled last is on its way for a moment.
+  const times = {from: String(from), until: String(to)};
+  let last = -1;
+  await until(async () => {
+    const {total} = await profile(times);
+    const settled = total.samples === last && Date.now() / 1000 > to + 2;
+    last = total.samples;
+    return settled;
+  });
+  tree = treeOfProfile(await profile(times));
 });
 
 after(async () => {
@@ -44,7 +54,7 @@ after(async () => {
 
 /** The page with the profile of that time. */
 function still(parameters: Record<string, string> = {}, look: Look = {}) {
-  const query = new URLSearchParams({from: String(from), until: String(to), "l.service": "shop", ...parameters});
+  const query = new URLSearchParams({from: String(from), until: String(to), "l.service": SHOP, ...parameters});
   return open(browser, `${agent.url}/?${query}`, look);
 }
 
@@ -249,7 +259,7 @@ test("wheel and drag look closer, Escape leads back", async () => {
 });
 
 test("live, the zoom stays and the numbers move", async () => {
-  const {page, wrong} = await open(browser, `${agent.url}/?l.service=shop`, {dark: true});
+  const {page, wrong} = await open(browser, `${agent.url}/?l.service=${SHOP}`, {dark: true});
   await page.getByText("live", {exact: true}).waitFor();
   await flame(page).focus();
   const said = flame(page).locator("[aria-live]");
@@ -299,7 +309,7 @@ test("on a phone the first tap shows details, the second one zooms", async () =>
 test("a comparison says before, after and change", async () => {
   const half = Math.floor((from + to) / 2);
   const {page, wrong} = await still({
-    from: String(half), compare: "1", bfrom: String(from), buntil: String(half), "b.service": "shop",
+    from: String(half), compare: "1", bfrom: String(from), buntil: String(half), "b.service": SHOP,
   });
   await flame(page).focus();
   await page.keyboard.press("Home");
