@@ -9,6 +9,7 @@ test("a sample with several matches counts once", () => {
   assert.equal(found.total, 3);
   assert.equal(found.before, 8);
   assert.equal(found.nodes.length, 3);
+  for (const [i, node] of found.nodes.entries()) assert.deepEqual([found.earlier[node], found.earlier[node + 1]], [i, i + 1]);
 });
 
 test("random trees: as counted on the stacks", () => {

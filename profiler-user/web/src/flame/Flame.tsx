@@ -85,7 +85,7 @@ export function Flame(props: FlameProps) {
   });
   useEffect(() => {
     scene.current?.show({
-      tree, paint: painted, zoomed, icicle, found: found?.frames ?? null, chosen: marked, place: zoom.join("\n"),
+      tree, paint: painted, zoomed, icicle, found, chosen: marked, place: zoom.join("\n"),
     });
   }, [tree, painted, zoomed, icicle, found, marked, zoom]);
 
@@ -182,5 +182,6 @@ function place(element: HTMLElement | null, scene: Scene | null, node: number): 
 function nextTo(box: HTMLElement | null, rectangle: {left: number; top: number; height: number} | null): {x: number; y: number} | null {
   if (!box || !rectangle) return null;
   const {left, top} = box.getBoundingClientRect();
-  return {x: left + rectangle.left, y: top + rectangle.top + rectangle.height};
+  // Two rows of those that it calls can still be seen.
+  return {x: left + rectangle.left, y: top + rectangle.top + 2.5 * rectangle.height};
 }

@@ -2,6 +2,7 @@
 // must not know which boxes are seen, nor why.
 
 import type {Boxes} from "../model/layout.ts";
+import type {Found} from "../model/search.ts";
 import type {Tree} from "../model/tree.ts";
 import {css} from "./colour.ts";
 import {Labels} from "./labels.ts";
@@ -13,8 +14,8 @@ export interface Drawn {
   paint: Paint;
   /** The node that is zoomed to: its callers are pale. */
   zoomed: number;
-  /** For each frame whether a search finds it; `null`: there is no search. */
-  found: Uint8Array | null;
+  /** What a search finds; `null`: there is no search. */
+  found: Found | null;
   /** For each frame whether it is of the chosen function; `null`: none is chosen. */
   chosen: Uint8Array | null;
 }
@@ -35,8 +36,8 @@ export interface Sheet {
 
 const FONT = 11.5;
 const PADDING = 4;
-/** Texts that are measured in one picture while it moves: those left out come with the next one. */
-const MEASURED_AT_ONCE = 250;
+/** So long texts are measured for one picture: those left out come with the next one. */
+const MEASURE_MS = 2;
 
 export class Brush {
   #labels: Labels | null = null;
@@ -74,16 +75,19 @@ export class Brush {
 
   /** Each box's style, and the boxes in the order of their styles: counted, then dealt out. */
   #sort({tree, paint, zoomed, found}: Drawn, boxes: Boxes): void {
-    const {node: nodes, count} = boxes;
+    const {node: nodes, end: ends, count} = boxes;
     const starts = this.#starts.fill(0);
     for (let i = 0; i < count; i++) {
       const node = nodes[i]!;
-      let style = paint.narrow;
-      if (node >= 0) {
+      let style: number;
+      if (node < 0) {
+        // Of what is too narrow to be seen alone at least what was looked for.
+        style = found && found.earlier[ends[i]!]! > found.earlier[~node]! ? paint.match : paint.narrow;
+      } else {
         style = paint.of[node]!;
         if (found) {
           const frame = tree.frame[node]!;
-          style = frame >= 0 && found[frame] === 1 ? paint.match : style + paint.washed;
+          style = frame >= 0 && found.frames[frame] === 1 ? paint.match : style + paint.washed;
         } else if (node < zoomed && zoomed < tree.end[node]!) style += paint.washed;
       }
       this.#style[i] = style;
@@ -116,8 +120,7 @@ export class Brush {
     const labels = this.#labelsFor(context, density);
     const padding = PADDING * density;
     const narrowest = 2 * padding + FONT * density;
-    labels.budget = MEASURED_AT_ONCE;
-    labels.starved = false;
+    labels.begin(MEASURE_MS);
     context.textBaseline = "middle";
     let last = "";
     for (let k = 0; k < count; k++) {

@@ -40,7 +40,7 @@ export function details(tree: Tree, node: number, zoomed: number): Details {
     const origin = ORIGINS[frame.origin];
     rows.push(["kind", `${KINDS[frame.kind] ?? frame.kind}${origin ? ` of ${origin}` : ""}`]);
   }
-  return {title: frame?.name ?? "all", rows};
+  return {title: frame ? frame.name || frame.text : "all", rows};
 }
 
 function amounts(tree: Tree, node: number, zoomed: number): [string, string][] {

@@ -57,23 +57,29 @@ interface Known {
 }
 
 export class Labels {
-  /** How many texts may still be measured in this picture; then those that need it are left out of it. */
-  budget = Infinity;
-  /** Whether any was. */
+  /** Whether a text was left out since [`begin`](Labels.begin), for lack of time. */
   starved = false;
+  #until = Infinity;
   readonly #known = new Map<string, Known>();
 
   /** `width`: how wide a text is, in the unit that [`fit`](Labels.fit) is asked in. */
   constructor(private readonly width: (text: string) => number) {}
 
+  /** A new picture: texts that are not known yet are measured for so many milliseconds, then they are left out. */
+  begin(milliseconds: number): void {
+    this.starved = false;
+    this.#until = performance.now() + milliseconds;
+  }
+
   /** The most of a frame's text that is not wider; empty: nothing that could be read. */
   fit(frame: Frame, room: number): string {
     const known = this.#of(frame);
+    if (known === null) return "";
     const {forms, widths} = known;
     for (let i = 0; i < forms.length; i++) {
       const wide = this.#measured(widths, i, forms[i]!);
       if (wide <= room) return forms[i]!;
-      // Out of budget: this picture goes without.
+      // No time: this picture goes without.
       if (Number.isNaN(wide)) return "";
     }
     return this.#cut(known, room);
@@ -106,19 +112,22 @@ export class Labels {
 
   #measured(widths: Float64Array, at: number, text: string): number {
     if (Number.isNaN(widths[at])) {
-      if (this.budget <= 0) {
-        this.starved = true;
-        return NaN;
-      }
-      this.budget--;
+      if (this.#late()) return NaN;
       widths[at] = this.width(text);
     }
     return widths[at]!;
   }
 
-  #of(frame: Frame): Known {
+  #late(): boolean {
+    if (performance.now() <= this.#until) return false;
+    this.starved = true;
+    return true;
+  }
+
+  #of(frame: Frame): Known | null {
     let known = this.#known.get(frame.text);
     if (!known) {
+      if (this.#late()) return null;
       // Names come and go while a page is open for days.
       if (this.#known.size >= MOST_KNOWN) this.#known.clear();
       const forms = formsOf(frame);

@@ -39,6 +39,8 @@ export class Scene {
   #move: {from: Part; start: number} | null = null;
   /** What of the box is drawn now, from its top. */
   #drawn = {top: 0, bottom: 0};
+  /** How wide the box is: asked of the page only when it may have changed, as that lays out the page. */
+  #wide = 0;
   #frame = 0;
   readonly #boxes = new Boxes();
   readonly #brush = new Brush();
@@ -47,7 +49,11 @@ export class Scene {
 
   constructor(private readonly box: HTMLElement, private readonly canvas: HTMLCanvasElement) {
     this.#context = canvas.getContext("2d", {alpha: true})!;
-    const resized = new ResizeObserver(() => this.#soon());
+    this.#wide = box.clientWidth;
+    const resized = new ResizeObserver(() => {
+      this.#wide = box.clientWidth;
+      this.#soon();
+    });
     resized.observe(box);
     const {signal} = this.#abort;
     signal.addEventListener("abort", () => resized.disconnect());
@@ -98,7 +104,7 @@ export class Scene {
   /** Moves what is seen along with the pointer. Whether there was anything to move. */
   pan(pixels: number): boolean {
     if (this.#seen.to - this.#seen.from > 0.9999) return false;
-    this.#put(moved(this.#seen, -pixels / this.box.clientWidth));
+    this.#put(moved(this.#seen, -pixels / this.#wide));
     return true;
   }
 
@@ -118,7 +124,7 @@ export class Scene {
     if (!this.#shown || node < 0) return null;
     const {tree, icicle} = this.#shown;
     const {from, to} = this.#seen;
-    const pixels = this.box.clientWidth;
+    const pixels = this.#wide;
     const scale = pixels / ((to - from) * tree.width[0]!);
     const start = (tree.start[node]! - from * tree.width[0]!) * scale;
     const [left, right] = [Math.max(start, 0), Math.min(start + tree.width[node]! * scale, pixels)];
@@ -173,7 +179,7 @@ export class Scene {
   #draw(now: number): void {
     this.#frame = 0;
     const shown = this.#shown;
-    const wide = this.box.clientWidth;
+    const wide = this.#wide;
     if (!shown || wide === 0) return;
     this.#step(now);
     const density = window.devicePixelRatio || 1;
@@ -189,6 +195,7 @@ export class Scene {
     const {width, height} = this.canvas;
     layOut(shown.tree, {
       ...this.#seen,
+      narrowest: density,
       pixels: width,
       top: shown.icicle ? lines[0] : this.#rows - 1 - lines[1],
       bottom: shown.icicle ? lines[1] : this.#rows - 1 - lines[0],

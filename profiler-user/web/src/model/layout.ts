@@ -13,10 +13,9 @@ export interface Window {
   /** First and last row, which are depths. */
   top: number;
   bottom: number;
+  /** Boxes narrower than this, in pixels, are put together with their neighbours, and what is below them is left out. */
+  narrowest: number;
 }
-
-/** Boxes narrower than this, in pixels, are put together with their neighbours, and what is below them is left out. */
-export const NARROWEST = 0.75;
 
 /** The boxes, in arrays that are used again for the next picture. */
 export class Boxes {
@@ -26,11 +25,14 @@ export class Boxes {
   left = new Float64Array(1024);
   right = new Float64Array(1024);
   row = new Int32Array(1024);
+  /** The first node after the box and, of narrow ones together, after all of them and what is below them. */
+  end = new Int32Array(1024);
 
-  push(node: number, left: number, right: number, row: number): void {
+  push(node: number, end: number, left: number, right: number, row: number): void {
     if (this.count === this.node.length) this.#grow();
     const at = this.count++;
     this.node[at] = node;
+    this.end[at] = end;
     this.left[at] = left;
     this.right[at] = right;
     this.row[at] = row;
@@ -46,13 +48,14 @@ export class Boxes {
     this.left = larger(this.left, new Float64Array(size));
     this.right = larger(this.right, new Float64Array(size));
     this.row = larger(this.row, new Int32Array(size));
+    this.end = larger(this.end, new Int32Array(size));
   }
 }
 
 /** The boxes of a window, in pre-order. */
 export function layOut(tree: Tree, window: Window, boxes: Boxes): void {
   const {end, start, width, depth, parent} = tree;
-  const {from, to, pixels, top, bottom} = window;
+  const {from, to, pixels, top, bottom, narrowest} = window;
   const count = end.length;
   boxes.count = 0;
   const whole = width[0] ?? 0;
@@ -75,19 +78,21 @@ export function layOut(tree: Tree, window: Window, boxes: Boxes): void {
       continue;
     }
     const row = depth[node]!;
-    if (right - left < NARROWEST) {
+    if (right - left < narrowest) {
       if (row >= top && row <= bottom) {
         // Siblings one after the other, so only the last box can be the one that is next to this.
-        if (open >= 0 && open === boxes.count - 1 && boxes.row[open] === row && left - boxes.right[open]! < 0.01) boxes.right[open] = right;
-        else {
-          boxes.push(~node, left, right, row);
+        if (open >= 0 && open === boxes.count - 1 && boxes.row[open] === row && left - boxes.right[open]! < 0.01) {
+          boxes.right[open] = right;
+          boxes.end[open] = end[node]!;
+        } else {
+          boxes.push(~node, end[node]!, left, right, row);
           open = boxes.count - 1;
         }
       }
       node = end[node]!;
       continue;
     }
-    if (row >= top && row <= bottom) boxes.push(node, left, right, row);
+    if (row >= top && row <= bottom) boxes.push(node, end[node]!, left, right, row);
     node = row < bottom ? node + 1 : end[node]!;
   }
 }

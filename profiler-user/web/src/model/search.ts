@@ -25,6 +25,8 @@ export interface Found {
   frames: Uint8Array;
   /** Nodes that match, in pre-order. */
   nodes: Int32Array;
+  /** How many nodes before each node match; one more for the end. */
+  earlier: Int32Array;
   /** Samples that have a match in their stack. */
   total: number;
   /** As `total`, before, in a difference. */
@@ -35,11 +37,14 @@ export interface Found {
 export function find(tree: Tree, pattern: RegExp): Found {
   const frames = Uint8Array.from(tree.frames, (frame) => (pattern.test(frame.text) ? 1 : 0));
   const nodes: number[] = [];
+  const count = tree.frame.length;
+  const earlier = new Int32Array(count + 1);
   let total = 0;
   let before = 0;
   // The end of the outermost match that the node is below.
   let inside = 0;
-  for (let node = 1; node < tree.frame.length; node++) {
+  for (let node = 0; node < count; node++) {
+    earlier[node] = nodes.length;
     if (frames[tree.frame[node]!] !== 1) continue;
     nodes.push(node);
     if (node < inside) continue;
@@ -47,7 +52,8 @@ export function find(tree: Tree, pattern: RegExp): Found {
     total += tree.total[node]!;
     before += tree.before?.total[node] ?? 0;
   }
-  return {frames, nodes: Int32Array.from(nodes), total, before};
+  earlier[count] = nodes.length;
+  return {frames, nodes: Int32Array.from(nodes), earlier, total, before};
 }
 
 /** The match after `node`, or before it, and from the other end on if there is none; -1: nothing matches. */
