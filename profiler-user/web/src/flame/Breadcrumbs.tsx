@@ -13,7 +13,7 @@ export interface BreadcrumbsProps {
 
 /** Of a longer way the middle is left out: so many are kept at its beginning, without the root, and at its end. */
 const FIRST = 1;
-const LAST = 4;
+const LAST = 3;
 
 export function Breadcrumbs({path, there, onZoom}: BreadcrumbsProps) {
   const [all, setAll] = useState(false);

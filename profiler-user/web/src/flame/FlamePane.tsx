@@ -59,7 +59,7 @@ function Pane({store, view, whole, status}: PaneProps & {whole: Tree}) {
         <Breadcrumbs path={zoom} there={tree.depth[zoomed]!} onZoom={(path) => store.set({zoom: path})} />
         <Legend tree={tree} colour={colour} dark={dark} />
       </div>
-      <div ref={picture}>
+      <div ref={picture} class="flame-picture">
         <Flame
           tree={tree}
           icicle={icicle}

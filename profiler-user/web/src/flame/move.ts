@@ -1,4 +1,4 @@
-// Where a key leads from a box. It must not know keys' names on other keyboards, nor the picture.
+// Where a key leads from a box. It must not know what is drawn, nor what follows.
 
 import type {Tree} from "../model/tree.ts";
 
