@@ -48,6 +48,7 @@ after(async () => {
 async function still(parameters: Record<string, string> = {}, look: Look = {}): Promise<Opened> {
   const query = new URLSearchParams({from: String(from), until: String(to), "l.service": SHOP, ...parameters});
   const opened = await open(browser, `${agent.url}/?${query}`, look);
+  await flame(opened.page).waitFor();
   if (parameters.compare) return opened;
   const answered = opened.page.waitForResponse((response) => new URL(response.url()).pathname === "/api/v1/profile");
   await opened.page.reload();
