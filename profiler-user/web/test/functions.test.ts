@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import {test} from "node:test";
 import {functionKey, functionsOf, isReason, nameOf} from "../src/model/functions.ts";
 import {change, changeOf, largestChange, markOf, sidesOf} from "../src/model/changes.ts";
-import {frame, randomSamples, treeOf} from "./trees.ts";
+import {frame, randomSamples, treeOf} from "./samples.ts";
 
 test("a recursion counts once, and lines of a function are one", () => {
   const [main, once, again] = [frame("main", "a.py", 3), frame("f", "a.py", 5), frame("f", "a.py", 6)];

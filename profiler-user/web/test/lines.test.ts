@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {filesOf, linesOf, nextLine, processesOf} from "../src/model/lines.ts";
-import {frame, randomSamples, treeOf} from "./trees.ts";
+import {frame, randomSamples, treeOf} from "./samples.ts";
 
 test("self and total of lines are what counting each stack says", () => {
   for (let seed = 1; seed <= 50; seed++) {

@@ -13,7 +13,7 @@ import {moved} from "../src/panels/Grid.tsx";
 import {ordered, searched, sortedBy, sortingOf, usedCount} from "../src/panels/order.ts";
 import {earlier, earlierBy, lengthOf} from "../src/panels/shift.ts";
 import {format, INITIAL, parse} from "../src/state/view.ts";
-import {frame, treeOf} from "./trees.ts";
+import {frame, treeOf} from "./samples.ts";
 
 const TREE = treeOf([
   {stack: [frame("main"), frame("work", "b.py")], now: 6, before: 1},

@@ -5,7 +5,7 @@ import {test} from "node:test";
 import {functionKey, functionsOf} from "../src/model/functions.ts";
 import {sandwich} from "../src/model/sandwich.ts";
 import {frameOf, type Tree} from "../src/model/tree.ts";
-import {frame, randomSamples, treeOf, type Sample} from "./trees.ts";
+import {frame, randomSamples, treeOf, type Sample} from "./samples.ts";
 
 /** Each path from below the root, with its weight of its own. */
 function ends(tree: Tree, side: Float64Array): Map<string, number> {

@@ -137,9 +137,12 @@ export function finish(tree: Tree): Tree {
   for (let node = count - 1; node > 0; node--) {
     const up = parent[node]!;
     end[up] = Math.max(end[up]!, end[node]!);
-    if (before) width[up]! += width[node]!;
+    if (!before) continue;
+    // Either side of a node may be more than its children's sum, by what was left out below it.
+    width[node] = Math.max(width[node]!, total[node]!, before.total[node]!);
+    width[up]! += width[node]!;
   }
-  // Both sides of a node may be more than its children's sum: what was left out below it. It is as wide as that at least.
+  if (before && count > 0) width[0] = Math.max(width[0]!, total[0]!, before.total[0]!);
   const used = new Float64Array(count);
   for (let node = 1; node < count; node++) {
     const up = parent[node]!;
@@ -185,4 +188,13 @@ export function nodeAt(tree: Tree, path: Path): number {
 /** A node's frame; `null`: the root. */
 export function frameOf(tree: Tree, node: number): Frame | null {
   return tree.frames[tree.frame[node]!] ?? null;
+}
+
+/** The node that a path leads to, or the last one on the way that there is: frames come and go in what is live. */
+export function nearest(tree: Tree, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = nodeAt(tree, path.slice(0, length));
+    if (node >= 0) return node;
+  }
+  return 0;
 }
