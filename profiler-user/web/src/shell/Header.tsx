@@ -73,5 +73,5 @@ export function Header({store, view, status, saved, onHelp, gone}: HeaderProps) 
 function live(view: View): Partial<View> {
   if (view.live) return {live: false};
   const reaches = view.range.until === "now" && view.range.from.startsWith("now-");
-  return {live: true, compare: null, ...(reaches ? {} : {range: {from: "now-1m", until: "now"}})};
+  return {live: true, compare: null, window: null, ...(reaches ? {} : {range: {from: "now-1m", until: "now"}})};
 }
