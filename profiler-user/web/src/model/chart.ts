@@ -39,9 +39,9 @@ export interface Chart {
   parent: Int32Array;
   /** By depth; without the root. */
   rows: Row[];
-  /** CPUs and samples in each slice. */
+  /** CPUs in each slice. */
   cpus: Float64Array;
-  samples: Float64Array;
+  total: {samples: number; cpuSeconds: number};
 }
 
 interface Growing {
@@ -75,7 +75,7 @@ export function chartOf(wire: WireChart, until: number): Chart {
       node: Int32Array.from(row.node), samples: Float64Array.from(row.samples),
     })),
     cpus: Float64Array.from(slices, (slice, i) => slice.total.cpu_seconds / lengthOf(i)),
-    samples: Float64Array.from(slices, (slice) => slice.total.samples),
+    total: {samples: wire.total.samples, cpuSeconds: wire.total.cpu_seconds},
   };
 }
 

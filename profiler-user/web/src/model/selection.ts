@@ -9,7 +9,7 @@ export interface Span {
   until: number;
 }
 
-export const SHORTEST_WINDOW = 30;
+/** What the timeline shows at least if nothing else is said. */
 const CONTEXT = 900;
 
 export const length = (span: Span) => span.until - span.from;
@@ -61,9 +61,16 @@ export function resized(span: Span, edge: "from" | "until", to: number, within: 
   return snapped(Math.round(to), other, within);
 }
 
+/** Between what lengths a window is, and up to when. */
+export interface Bounds {
+  shortest: number;
+  longest: number;
+  now: number;
+}
+
 /** A window `factor` times as long; `around` stays where it is. It does not reach into the future. */
-export function zoomed(window: Span, factor: number, around: number, {now, longest}: {now: number; longest: number}): Span {
-  const long = Math.round(Math.min(Math.max(length(window) * factor, SHORTEST_WINDOW), longest));
+export function zoomed(window: Span, factor: number, around: number, {shortest, longest, now}: Bounds): Span {
+  const long = Math.round(Math.min(Math.max(length(window) * factor, shortest), longest));
   const share = (around - window.from) / length(window);
   const from = Math.round(around - share * long);
   const until = Math.min(from + long, Math.floor(now));

@@ -31,21 +31,49 @@ export interface Stack {
 const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21_600, 86_400];
 /** Up to this step the last one is left out until it is whole; longer ones are shown as far as they are. */
 const LEFT_OUT = 10;
-/** Windows of the store begin with a minute. */
-const MINUTE = 60;
+/** Windows of the store: they count where they begin, and begin with a minute once they are rolled up. */
+const STORED = {fresh: 10, old: 60};
+/** Memory is a little shorter than it was when the agent said how long. */
+const MARGIN = 10;
+/** What may be left out at the begin of a window, of its length, so that the rest comes from memory. */
+const LEFT_OUT_SHARE = 0.05;
 
-/** What to ask for, to see `window` in at most `points` steps. */
-export function question(window: Span, points: number, memorySince: number): Span & {points: number} {
-  const least = (window.until - window.from) / points;
-  const step = STEPS.find((seconds) => seconds >= least) ?? STEPS.at(-1)!;
-  const grid = window.from < memorySince ? Math.max(step, MINUTE) : step;
-  const from = Math.floor(window.from / grid) * grid;
-  const end = step <= LEFT_OUT ? Math.floor(window.until / step) * step : Math.floor(window.until);
-  const until = Math.max(end, from + 1);
-  return {from, until, points: Math.max(1, Math.ceil((until - from) / step))};
+/** From when on memory and store have all, Unix seconds; `stored` is `null` if there is no store. */
+export interface Kept {
+  memory: number;
+  stored: number | null;
 }
 
-/** The stack of an answer about time up to `until`. */
+export interface Question extends Span {
+  points: number;
+}
+
+/** What to ask for, to see `window` in at most `points` steps. Memory has each second, the store tens of them: a window
+ *  that memory has but for a little is asked of memory. */
+export function question(window: Span, points: number, {memory, stored}: Kept, now: number): Question {
+  const long = window.until - window.from;
+  const step = STEPS.find((seconds) => seconds >= long / points) ?? STEPS.at(-1)!;
+  const least = memory + MARGIN;
+  const missing = least - window.from;
+  const nothingElse = stored === null || stored >= memory - STORED.old;
+  const fromMemory = missing <= 0 || (least < window.until && (nothingElse || missing <= LEFT_OUT_SHARE * long));
+  let {from, until} = window;
+  if (fromMemory) {
+    from = missing > 0 ? Math.ceil(least / step) * step : Math.floor(from / step) * step;
+    if (from < least) from += step;
+    until = step <= LEFT_OUT ? Math.floor(until / step) * step : Math.floor(until);
+  } else {
+    const grid = Math.max(step, STORED.old);
+    from = Math.floor(from / grid) * grid;
+    const whole = Math.ceil(until / STORED.old) * STORED.old;
+    const fresh = Math.min(Math.max(step, STORED.fresh), STORED.old);
+    until = whole + STORED.fresh <= now ? whole : Math.floor(until / fresh) * fresh;
+  }
+  until = Math.max(until, from + 1);
+  return {from, until, points: Math.min(Math.max(1, Math.ceil((until - from) / step)), 2000)};
+}
+
+/** The stack of an answer about time up to `until`, labelled by `by`. */
 export function stackOf(series: schema.Series, by: string, until: number): Stack {
   const {start_unix_seconds: from, step_seconds: step, points} = series;
   const lengthOf = (i: number) => Math.max(Math.min(step, until - from - i * step), 1);

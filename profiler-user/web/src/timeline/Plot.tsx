@@ -7,6 +7,7 @@ import {cpus, layerName, meanOf, stepAt, type Stack} from "../model/series.ts";
 import {usePaint, useSize} from "./canvas.ts";
 import {useDrag} from "./drag.ts";
 import {paintAreas, paintOverlay, scale, type Selection, type Side} from "./paint.ts";
+import {useWheel} from "./wheel.ts";
 
 export interface PlotProps {
   stack: Stack;
@@ -98,23 +99,6 @@ export function Plot(props: PlotProps) {
       {hover !== null && <Values stack={stack} at={hover} x={x(hover)} width={size.width} colors={colors} />}
     </div>
   );
-}
-
-/** Zooms by the wheel while Ctrl is held; else the page scrolls. */
-function useWheel(box: {current: HTMLDivElement | null}, zoom: (factor: number, x: number) => void): void {
-  const latest = useRef(zoom);
-  latest.current = zoom;
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const turn = (event: WheelEvent) => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      latest.current(1.0015 ** Math.max(-400, Math.min(event.deltaY, 400)), event.clientX - element.getBoundingClientRect().left);
-    };
-    element.addEventListener("wheel", turn, {passive: false});
-    return () => element.removeEventListener("wheel", turn);
-  }, []);
 }
 
 const MOST_VALUES = 8;

@@ -16,6 +16,8 @@ const COLORS = 12;
 /** Steps in a narrow window and a wide one. */
 const POINTS = {narrow: 240, wide: 600};
 const NARROW = 600;
+/** Seconds of the shortest window. */
+const SHORTEST = 30;
 
 /** The colour of each layer. A name keeps its colour while the page is open, whatever its place. */
 function useColors(shown: Shown | null, by: string): string[] {
@@ -94,7 +96,7 @@ export function Timeline({store, view, status}: PaneProps) {
     if (!window) return;
     const [now, main] = [clock(), selections.at(-1)?.span];
     const middle = main && main.from >= window.from && main.until <= window.until ? main : window;
-    const next = zoomed(window, factor, around ?? (middle.from + middle.until) / 2, {now, longest});
+    const next = zoomed(window, factor, around ?? (middle.from + middle.until) / 2, {shortest: SHORTEST, longest, now});
     const range = moves(windowOf(view, now)) ? {from: `now-${length(next)}s`, until: "now"} : fixed(next);
     store.set({window: range}, around === null ? "push" : "replace");
   };

@@ -13,6 +13,7 @@ import {selector, type Range, type View} from "../state/view.ts";
 
 /** Groups apart; the rest is one area: more colours can't be told from each other. */
 const GROUPS = 12;
+const CHOICES_EVERY_MS = 5000;
 const EVERY_MS = {least: 2000, most: 30_000};
 
 /** The agent's time. */
@@ -44,9 +45,16 @@ export function useStack(view: View, status: ServiceStatus | null, points: numbe
     const now = clock();
     const {from, until} = spanOf(range, now)!;
     const window = {from: Math.floor(from), until: Math.floor(until)};
-    const asked = question(window, points, status?.memory.complete_since_unix_seconds ?? 0);
+    const kept = {
+      memory: status?.memory.complete_since_unix_seconds ?? 0,
+      stored: status?.store?.complete_since_unix_seconds ?? null,
+    };
+    const asked = question(window, points, kept, now);
     const series = await ask("/api/v1/series", {...asked, query, by: view.by, groups: GROUPS}, signal);
-    return {stack: stackOf(series, view.by, Math.min(asked.until, Math.floor(now))), window, now};
+    const stack = stackOf(series, view.by, Math.min(asked.until, Math.floor(now)));
+    // What was not asked for is not known either.
+    if (stack.from > window.from) stack.completeSince = Math.max(stack.completeSince, stack.from);
+    return {stack, window, now};
   }, every);
 }
 
@@ -74,6 +82,9 @@ export function useHeat(view: View, status: ServiceStatus | null): Loaded<HeatCe
   }, view.live && span ? pause(length(span) / 60) : 0);
 }
 
+/** Slices, nodes and rows of a chart: more can neither be seen nor be painted at once. */
+const CHART = {points: 600, nodes: 50_000, depth: 200};
+
 /** What ran in the view's range in what `query` selects; `null`: nothing is asked. */
 export function useChart(view: View, status: ServiceStatus | null, query: string | null): Loaded<Chart> {
   const clock = useClock(status);
@@ -81,22 +92,24 @@ export function useChart(view: View, status: ServiceStatus | null, query: string
   const span = asked(view.range, clock());
   return useLoaded(key, async (signal) => {
     const range = asked(view.range, clock())!;
-    const url = address("/api/v1/chart", {...range, query, points: 600, max_nodes: 50_000});
+    const url = address("/api/v1/chart", {...range, query, points: CHART.points, max_nodes: CHART.nodes, depth: CHART.depth});
     return chartOf(await askAt<WireChart>(url, signal), range.until);
   }, view.live && span ? pause(length(span) / 60) : 0);
 }
 
-export interface Value {
-  value: string;
-  cpu_seconds: number;
-  samples: number;
+export interface Choice {
+  /** By name of the label; empty where there is none. */
+  labels: Readonly<Record<string, string>>;
+  cpuSeconds: number;
 }
 
-/** The values of a label in the view's range, the largest first. */
-export function useValues(label: string, view: View, query: string | null): Loaded<Value[]> {
-  const key = query === null ? null : JSON.stringify([label, view.range, query]);
+const MOST_CHOICES = 200;
+
+/** What there is by some labels in the view's range, the largest first. `query` `null`: nothing is asked. */
+export function useChoices(by: readonly string[], view: View, query: string | null): Loaded<Choice[]> {
+  const key = query === null ? null : JSON.stringify([by, view.range, query, view.live]);
   return useLoaded(key, async (signal) => {
-    const url = address(`/api/v1/labels/${label}/values`, {...view.range, query, limit: 200});
-    return (await askAt<{values: Value[]}>(url, signal)).values;
-  }, view.live ? 5000 : 0);
+    const series = await ask("/api/v1/series", {...view.range, query, by, points: 1, groups: MOST_CHOICES}, signal);
+    return series.groups.map(({labels, total}) => ({labels, cpuSeconds: total.cpu_seconds}));
+  }, view.live ? CHOICES_EVERY_MS : 0);
 }
