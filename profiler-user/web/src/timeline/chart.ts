@@ -49,7 +49,7 @@ export function paintChart(surface: Surface, chart: Chart, chosen: string): void
       context.fillRect(begin, top, wide > 3 ? wide - 0.75 : wide, ROW - 1);
       if (wide > TEXT.least && frame) {
         context.fillStyle = text;
-        context.fillText(fitted(context, frame.name, wide - 2 * TEXT.margin), begin + TEXT.margin, top + ROW / 2);
+        context.fillText(fitted(context, frame.name || frame.text, wide - 2 * TEXT.margin), begin + TEXT.margin, top + ROW / 2);
       }
       last = b;
     }
