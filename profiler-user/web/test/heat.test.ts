@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import {test} from "node:test";
-import {cellsOf, known, samplesIn, spanOfSeconds, squeezed, stalls, strength} from "../src/model/heat.ts";
+import {cellsOf, known, partsFor, samplesIn, spanOfSeconds, squeezed, stalls, strength} from "../src/model/heat.ts";
 
 const heat = (columns: number[][], complete = 0) => cellsOf({
   start_unix_seconds: 100, complete_since_unix_seconds: complete, parts: 2, part_milliseconds: 500,
@@ -30,4 +30,8 @@ test("columns that do not fit keep their bursts", () => {
 
 test("few samples beside many can be seen", () => {
   assert.deepEqual([strength(0, 100), strength(1, 100), strength(100, 100), strength(0, 0)], [0, 0.1, 1, 0]);
+});
+
+test("parts are not shorter than the time between two samples", () => {
+  assert.deepEqual([0, 1, 19, 20, 49, 99, 100, 999].map(partsFor), [10, 10, 10, 20, 25, 50, 100, 100]);
 });

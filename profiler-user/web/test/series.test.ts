@@ -54,6 +54,10 @@ test("what memory has but for a little is asked of memory, what it has not of th
   // As much is missing, but the store has no more either.
   assert.deepEqual(ask(9100, 10_000, {memory: 9500, stored: 9490}), {from: 9510, until: 10_000, points: 245});
   assert.deepEqual(ask(9100, 10_000, {memory: 9500, stored: null}), {from: 9510, until: 10_000, points: 245});
+  // Memory is younger than a step is long, and younger still.
+  const young = (memory: number) => question({from: NOW - 108_000, until: NOW}, 600, {memory, stored: memory}, NOW);
+  assert.deepEqual(young(NOW - 50), {from: NOW - 40, until: NOW, points: 1});
+  assert.deepEqual(young(NOW - 5), {from: -98_100, until: NOW - 40, points: 361});
   // All of it is older.
   assert.deepEqual(ask(1000, 1900, {memory: 9500, stored: 0}), {from: 960, until: 1920, points: 480});
 });

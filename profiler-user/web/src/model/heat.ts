@@ -16,6 +16,15 @@ export interface HeatCells {
   completeSince: number;
 }
 
+/** Into how many parts the API can divide a second. */
+const PARTS = [100, 50, 25, 20, 10] as const;
+
+/** Parts that are not shorter than the time between two samples: finer ones would show when samples are taken, which is
+ *  at the same moments of each second, rather than what the programs do. `hertz`: samples a second and CPU. */
+export function partsFor(hertz: number): number {
+  return PARTS.find((parts) => parts <= hertz) ?? PARTS.at(-1)!;
+}
+
 export function cellsOf(heat: schema.Heat): HeatCells {
   const {parts, columns} = heat;
   const counts = new Float64Array(columns.length * parts);

@@ -56,11 +56,13 @@ export function question(window: Span, points: number, {memory, stored}: Kept, n
   const least = memory + MARGIN;
   const missing = least - window.from;
   const nothingElse = stored === null || stored >= memory - STORED.old;
-  const fromMemory = missing <= 0 || (least < window.until && (nothingElse || missing <= LEFT_OUT_SHARE * long));
+  const fromMemory = missing <= 0 || (least < window.until - 1 && (nothingElse || missing <= LEFT_OUT_SHARE * long));
   let {from, until} = window;
   if (fromMemory) {
-    from = missing > 0 ? Math.ceil(least / step) * step : Math.floor(from / step) * step;
-    if (from < least) from += step;
+    from = Math.floor(from / step) * step;
+    if (from < least) from = Math.ceil(least / step) * step;
+    // Memory is younger than a step is long.
+    if (from >= until) from = Math.ceil(least);
     until = step <= LEFT_OUT ? Math.floor(until / step) * step : Math.floor(until);
   } else {
     const grid = Math.max(step, STORED.old);

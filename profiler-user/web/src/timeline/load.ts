@@ -6,7 +6,7 @@ import {address, ask, askAt} from "../api/client.ts";
 import type {LabelNames, ServiceStatus} from "../api/schema.ts";
 import {useLoaded, type Loaded} from "../data/loaded.ts";
 import {chartOf, type Chart, type WireChart} from "../model/chart.ts";
-import {cellsOf, type HeatCells} from "../model/heat.ts";
+import {cellsOf, partsFor, type HeatCells} from "../model/heat.ts";
 import {length, moves, spanOf, windowOf, type Span} from "../model/selection.ts";
 import {question, stackOf, type Stack} from "../model/series.ts";
 import {selector, type Range, type View} from "../state/view.ts";
@@ -75,10 +75,11 @@ export function useHeat(view: View, status: ServiceStatus | null): Loaded<HeatCe
   const most = status?.limits.heatmap_seconds ?? 0;
   const span = asked(view.range, clock());
   const query = selector(view.filters);
+  const parts = partsFor(status?.frequency_hertz ?? 0);
   const short = span !== null && length(span) <= most;
-  return useLoaded(short ? JSON.stringify([view.range, query, view.live]) : null, async (signal) => {
+  return useLoaded(short ? JSON.stringify([view.range, query, view.live, parts]) : null, async (signal) => {
     const {from, until} = asked(view.range, clock())!;
-    return cellsOf(await ask("/api/v1/heatmap", {from, until, query}, signal));
+    return cellsOf(await ask("/api/v1/heatmap", {from, until, query, parts}, signal));
   }, view.live && span ? pause(length(span) / 60) : 0);
 }
 
