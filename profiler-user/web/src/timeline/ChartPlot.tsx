@@ -114,7 +114,9 @@ export function ChartPlot({chart, chosen, onChoose, onSpan, onZoom}: ChartPlotPr
         </div>
       </div>
       <div id="chart-details" class="chart-details" role="status">
-        {told ? inWords(chart, told) : `${samplesInWords(chart.total.samples)} in ${lengthInWords(window.until - window.from)}. Drag over time to see it alone.`}
+        {told
+          ? inWords(chart, told)
+          : `${samplesInWords(chart.total.samples)} in ${lengthInWords(window.until - window.from)}. Drag over time to see it alone.`}
       </div>
     </>
   );
@@ -147,5 +149,6 @@ function inWords(chart: Chart, {depth, box}: At): string {
   if (!row || !frame) return "";
   const [from, until, count] = [row.from[box]!, row.until[box]!, row.samples[box]!];
   const known = from < chart.completeSince ? ", not all is known" : "";
-  return `${frame.text}: ${samplesInWords(count)}, ${cpu((count * chart.total.cpuSeconds) / chart.total.samples)} of CPU, from ${clock(from)} to ${clock(until)}${known}`;
+  const used = cpu((count * chart.total.cpuSeconds) / chart.total.samples);
+  return `${frame.text}: ${samplesInWords(count)}, ${used} of CPU, from ${clock(from)} to ${clock(until)}${known}`;
 }

@@ -1,5 +1,5 @@
-// The flame chart: what a process, or one of its threads, ran when. What is chosen are the view's filters, and the time is
-// the view's range, so that the other panes show the same.
+// The flame chart: what a process, or one of its threads, ran when. What is chosen are the view's filters, and the time
+// is the view's range, so that the other panes show the same.
 
 import {useRef} from "preact/hooks";
 import {Gone} from "../api/client.ts";
@@ -22,8 +22,9 @@ function without(filters: Filters, labels: readonly string[]): Filters {
 
 const only = (filters: Filters, label: string) => (filters[label]?.length === 1 ? filters[label][0]! : null);
 
+/** `python3 app.py 123, 4.50 s`: of a command line the directories are left out. */
 function name({labels, cpuSeconds}: Choice, id: string, title: string): string {
-  const what = labels[title] ?? "";
+  const what = (labels[title] ?? "").split(" ").map((word) => word.replace(/^.*\/(?=.)/, "")).join(" ");
   const short = what.length > LONGEST_NAME ? `${what.slice(0, LONGEST_NAME)}…` : what;
   return `${short} ${labels[id] ?? "?"}, ${cpu(cpuSeconds)}`.trim();
 }
@@ -63,9 +64,14 @@ export function FlameChart({store, view, status}: PaneProps) {
   return (
     <section class={stale ? "chart stale" : "chart"} aria-label="Flame chart">
       <div class="chart-bar">
-        <label>Process <select value={pid ?? ""} onChange={(event) => filter({...without(view.filters, ["tid"]), pid: [event.currentTarget.value]})}>
+        <label>Process <select
+          value={pid ?? ""}
+          onChange={({currentTarget: {value}}) => filter({...without(view.filters, ["tid"]), pid: [value]})}
+        >
           {pid !== null && !listed.some(({labels}) => labels.pid === pid) && <option value={pid}>{pid}</option>}
-          {listed.map((choice) => <option key={choice.labels.pid} value={choice.labels.pid}>{name(choice, "pid", "command")}</option>)}
+          {listed.map((choice) => (
+            <option key={choice.labels.pid} value={choice.labels.pid}>{name(choice, "pid", "command")}</option>
+          ))}
         </select></label>
         <label>Thread <select
           value={tid ?? ""}
@@ -73,7 +79,9 @@ export function FlameChart({store, view, status}: PaneProps) {
         >
           <option value="">all threads</option>
           {tid !== null && !threads.value?.some(({labels}) => labels.tid === tid) && <option value={tid}>{tid}</option>}
-          {(threads.value ?? []).map((choice) => <option key={choice.labels.tid} value={choice.labels.tid}>{name(choice, "tid", "thread")}</option>)}
+          {(threads.value ?? []).map((choice) => (
+            <option key={choice.labels.tid} value={choice.labels.tid}>{name(choice, "tid", "thread")}</option>
+          ))}
         </select></label>
         <span class="timeline-steps">
           <button type="button" aria-label="Earlier time" title="Earlier" onClick={() => pan(-0.5)}>◀</button>

@@ -1,6 +1,7 @@
 // What the colours of the heat map mean.
 
 import {useRef} from "preact/hooks";
+import {samples as samplesInWords} from "../data/numbers.ts";
 import {usePaint, useSize} from "./canvas.ts";
 import {heatColor, heatStops} from "./heat.ts";
 
@@ -17,7 +18,10 @@ export function HeatLegend({most, part}: {most: number; part: number}) {
   return (
     <span class="heat-legend">
       <span class="heat-key"><i class="heat-none" />0</span>
-      <span class="heat-key">1 <span ref={attach} class="heat-scale"><canvas ref={canvas} aria-hidden="true" /></span> {most} samples in {part} ms</span>
+      <span class="heat-key">
+        1 <span ref={attach} class="heat-scale"><canvas ref={canvas} aria-hidden="true" /></span>
+        {samplesInWords(most)} in {part} ms
+      </span>
       <span class="heat-key"><i class="heat-stall" />nothing ran</span>
       <span class="heat-key"><i class="heat-unknown" />not known</span>
     </span>

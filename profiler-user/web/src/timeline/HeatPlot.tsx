@@ -17,6 +17,11 @@ export interface HeatPlotProps {
   onEnter(second: number): void;
 }
 
+/** Where keys lead: seconds on, parts up. */
+const ARROWS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1],
+};
+
 /** A cell in words. */
 function inWords(cells: HeatCells, {second, part}: Cell): string {
   const count = cells.counts[second * cells.parts + part] ?? 0;
@@ -35,19 +40,24 @@ export function HeatPlot({cells, marked, onMark, onEnter}: HeatPlotProps) {
   // In Unix seconds, so that it stays on its second while the map moves on.
   const [cursor, setCursor] = useState<{at: number; part: number} | null>(null);
   const started = useRef<number | null>(null);
-  const focused = cursor && {second: Math.min(Math.max(cursor.at - cells.from, 0), cells.seconds - 1), part: Math.min(cursor.part, cells.parts - 1)};
+  const inside = (second: number, part: number): Cell => ({
+    second: Math.min(Math.max(second, 0), cells.seconds - 1), part: Math.min(Math.max(part, 0), cells.parts - 1),
+  });
+  const focused = cursor && inside(cursor.at - cells.from, cursor.part);
   usePaint(map, size, (surface) => paintHeat(surface, cells), [cells]);
-  usePaint(overlay, size, (surface) => paintHeatOverlay(surface, {cells, marked, cursor: pointed ?? focused}), [cells, marked, pointed, focused?.second, focused?.part]);
+  const told = pointed ?? focused;
+  const overlayOf = [cells, marked, told?.second, told?.part];
+  usePaint(overlay, size, (surface) => paintHeatOverlay(surface, {cells, marked, cursor: told}), overlayOf);
 
   const place = (event: PointerEvent): Cell | null => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
     return cellAt(cells, {x: event.clientX - box.left, y: event.clientY - box.top}, size);
   };
   const press = (event: KeyboardEvent) => {
-    const [across, up] = ({ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]} as Record<string, [number, number]>)[event.key] ?? [0, 0];
+    const [across, up] = ARROWS[event.key] ?? [0, 0];
     const from = focused ?? {second: cells.seconds - 1, part: 0};
     const go = (second: number, part: number) => {
-      const next = {second: Math.min(Math.max(second, 0), cells.seconds - 1), part: Math.min(Math.max(part, 0), cells.parts - 1)};
+      const next = inside(second, part);
       setPointed(null);
       setCursor({at: cells.from + next.second, part: next.part});
       if (event.shiftKey && across !== 0) {
@@ -64,7 +74,6 @@ export function HeatPlot({cells, marked, onMark, onEnter}: HeatPlotProps) {
     else return;
     event.preventDefault();
   };
-  const told = pointed ?? focused;
   return (
     <div
       ref={attach}
