@@ -182,13 +182,27 @@ test("the legend filters, and the label can be another", async () => {
   await page.goBack();
   await legend.getByRole("button", {name: SHOP, pressed: true}).click();
   await legend.getByRole("button", {name: BILLING}).waitFor();
-  assert.equal(query(page).get("l.service"), null);
-  // Values under the pointer, as the table has them.
-  const {x, until: end, top} = await place(page);
-  await page.mouse.move(x(end - 3), top + 50);
+  await page.waitForURL((url) => !url.searchParams.has("l.service"));
+  assert.deepEqual(wrong, []);
+  await page.close();
+});
+
+test("values under the pointer are those of the API", async () => {
+  const {page, wrong} = await openFixed(`&l.service=${SHOP}&l.service=${BILLING}`);
+  const {from, until: end, x, top} = await place(page);
+  const address = `${agent.url}/api/v1/series?from=${from}&until=${end}&step=1&by=service&query=${encodeURIComponent(`{service=~"${SHOP}|${BILLING}"}`)}`;
+  const {start_unix_seconds: start, groups} = await (await fetch(address)).json() as
+    {start_unix_seconds: number; groups: {labels: {service: string}; cpu_seconds: number[]}[]};
+  assert.equal(groups.length, 2);
+  const second = groups[0]!.cpu_seconds.findLastIndex((cpu, i) => cpu > 0 && groups[1]!.cpu_seconds[i]! > 0);
+  const texts = (value: number) => value.toFixed(value >= 0.0995 ? 2 : 3);
+  await page.mouse.move(x(start + second + 0.5), top + 50);
   const values = page.locator(".timeline-values");
-  await values.getByText(BILLING).waitFor();
-  assert.match((await values.textContent())!, new RegExp(`\\d\\d:\\d\\d:\\d\\d.*${SHOP}\\d\\.\\d+.*all\\d\\.\\d+ CPUs`));
+  await values.waitFor();
+  const said = (await values.textContent())!;
+  for (const {labels, cpu_seconds} of groups) assert.ok(said.includes(labels.service + texts(cpu_seconds[second]!)), said);
+  assert.match(said, /^\d\d:\d\d:\d\d/);
+  assert.ok(said.endsWith(`all${texts(groups[0]!.cpu_seconds[second]! + groups[1]!.cpu_seconds[second]!)} CPUs`), said);
   await picture(page, "timeline");
   assert.deepEqual(wrong, []);
   await page.close();

@@ -44,7 +44,7 @@ export function paintChart(surface: Surface, chart: Chart, chosen: string): void
       const frame = frameOfNode(chart, row.node[box]!);
       const {fill, text} = boxColor(frame, dark);
       const wide = Math.max(b - begin, 1);
-      context.globalAlpha = chosen !== "" && frame && functionKey(frame) !== chosen ? 0.4 : 1;
+      context.globalAlpha = chosen !== "" && frame && functionKey(frame) !== chosen ? 0.55 : 1;
       context.fillStyle = fill;
       context.fillRect(begin, top, wide > 3 ? wide - 0.75 : wide, ROW - 1);
       if (wide > TEXT.least && frame) {
@@ -70,7 +70,9 @@ function paintStrip({context, width, color}: Surface, chart: Chart): void {
   chart.cpus.forEach((value, i) => {
     const from = chart.from + i * chart.step;
     const tall = (value / highest) * (STRIP - 2);
-    context.fillRect(x(from), STRIP - tall, Math.max(x(Math.min(from + chart.step, chart.until)) - x(from), 0.5), tall);
+    // To whole pixels: between neighbours nothing must shine through.
+    const [left, right] = [Math.floor(x(from)), Math.ceil(x(Math.min(from + chart.step, chart.until)))];
+    context.fillRect(left, STRIP - tall, right - left, tall);
   });
   context.fillStyle = color("--faint");
   context.textAlign = "right";
