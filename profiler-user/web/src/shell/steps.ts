@@ -7,7 +7,7 @@ export function toggleLive(view: View): Partial<View> {
   if (view.live) return {live: false};
   const reaches = view.range.until === "now" && view.range.from.startsWith("now-");
   const stopped = view.compare ? toggleCompare(view) : {};
-  return {...stopped, live: true, ...(reaches ? {} : {range: {from: "now-1m", until: "now"}})};
+  return {...stopped, live: true, window: null, ...(reaches ? {} : {range: {from: "now-1m", until: "now"}})};
 }
 
 /** Comparison on, with the same before as after until somebody chooses, in the colours of a difference; or off. */
