@@ -302,6 +302,8 @@ export type ServiceStatus = {
   /** Why it failed. */
   "message"?: string | null;
   "now_unix_seconds": number;
+  /** Whether `/api/v1/source` shows source files: `no`, `public` (those that everybody may read, as nobody is asked for a token) or `all` (those that their process may read). */
+  "source": string;
   "started_unix_seconds": number;
   /** `starting`, `ready` or `failed`. */
   "status": string;
@@ -315,6 +317,18 @@ export type Side = {
   "duration_seconds": number;
   "start_unix_seconds": number;
   "total": Amount;
+};
+
+/** A source file as a process sees it. */
+export type SourceFile = {
+  /** Bytes of the file; the text may have another number. */
+  "bytes": number;
+  /** As it was asked for. */
+  "file": string;
+  /** If that is later than the process's start, the text may not be what runs. */
+  "modified_unix_seconds": number;
+  "pid": number;
+  "text": string;
 };
 
 /** What is stored. */

@@ -1,7 +1,7 @@
 // What is seen, as a file: links to the API's formats. It must not know how the files are made.
 
 import {address} from "../api/client.ts";
-import {parameters} from "../data/profile.ts";
+import {bothSides, parameters} from "../data/profile.ts";
 import type {View} from "../state/view.ts";
 
 const FORMATS: readonly [string, string][] = [
@@ -14,6 +14,13 @@ const FORMATS: readonly [string, string][] = [
   ["json", "JSON"],
 ];
 
+/** A comparison is saved as one; the other formats have one side alone, that after. */
+function addressOf(view: View, format: string): string {
+  return view.compare && format === "html"
+    ? address("/api/v1/diff", {...bothSides(view), format})
+    : address("/api/v1/profile", {...parameters(view), format});
+}
+
 export function Export({view}: {view: View}) {
   return (
     <details class="menu">
@@ -21,7 +28,7 @@ export function Export({view}: {view: View}) {
       <ul>
         {FORMATS.map(([format, name]) => (
           <li key={format}>
-            <a href={address("/api/v1/profile", {...parameters(view), format})} download={`firetower.${format}`}>{name}</a>
+            <a href={addressOf(view, format)} download={`firetower.${format}`}>{name}</a>
           </li>
         ))}
       </ul>
