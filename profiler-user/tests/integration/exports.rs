@@ -23,7 +23,8 @@ pub fn read(format: Format, bytes: &[u8], period: u64) -> Threads {
         Format::Speedscope => speedscope(&json(), period),
         Format::Gecko => gecko(&json()),
         Format::Json => plain(&json(), period),
-        Format::Svg | Format::Html => panic!("a picture"),
+        Format::Html => call_tree(&html(std::str::from_utf8(bytes).expect("UTF-8"))),
+        Format::Svg => panic!("a picture"),
     }
 }
 
@@ -43,6 +44,31 @@ pub fn together(threads: &Threads) -> Stacks {
 
 fn add(threads: &mut Threads, thread: &str, frames: &[String], count: u64) {
     *threads.entry(thread.to_owned()).or_default().entry(frames.join(";")).or_default() += count;
+}
+
+/// The profile inside a page.
+fn html(page: &str) -> Value {
+    let (_, rest) = page.split_once("id=\"firetower-profile\">").expect("an element");
+    let (json, _) = rest.split_once("</script>").expect("its end");
+    serde_json::from_str(json).expect("JSON")
+}
+
+/// A call tree as the API has it.
+fn call_tree(file: &Value) -> Threads {
+    let nodes = &file["nodes"];
+    let (mut threads, mut paths) = (Threads::new(), Vec::<Vec<String>>::new());
+    for (index, frame) in list(&nodes["frame"]).iter().enumerate() {
+        let mut path = paths.get(number(&nodes["parent"][index]) as usize).cloned().unwrap_or_default();
+        if !frame.is_null() {
+            path.push(string(&at(&file["frames"], frame)["text"]).to_owned());
+        }
+        match number(&nodes["self"][index]) {
+            0 => {}
+            own => add(&mut threads, "", &path, own),
+        }
+        paths.push(path);
+    }
+    threads
 }
 
 /// Folded stacks without thread frames.

@@ -93,6 +93,52 @@ fn who_shows_what_is_let_in_or_not() {
 }
 
 #[test]
+fn a_logout_ends_the_streams_of_its_session_and_no_others() {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let service = with_token();
+    let log_in = || {
+        let origin = ("Origin", "http://localhost");
+        let entered = ask(service.address, "POST /login", &[origin], &format!("token={TOKEN}&next=/"));
+        entered.header("set-cookie").split(';').next().expect("a name and a value").to_owned()
+    };
+    let open = |header: &str| {
+        let mut stream = std::net::TcpStream::connect(service.address).expect("it listens");
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).expect("a timeout");
+        let path = "/api/v1/live?interval=0.2";
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n").expect("sent");
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while !line.starts_with("event: profile") {
+            line.clear();
+            assert!(stream.read_line(&mut line).expect("a line") > 0, "it ended");
+        }
+        stream
+    };
+    let (mine, other) = (log_in(), log_in());
+    let mut ended = open(&format!("Cookie: {mine}"));
+    let going_on = [open(&format!("Cookie: {other}")), open(&format!("Authorization: {}", bearer(TOKEN)))];
+    let origin = ("Origin", "http://localhost");
+    let out = ask(service.address, "POST /logout", &[origin, ("Cookie", &mine)], "x=y");
+    assert_eq!(out.status, 303);
+    let mut rest = Vec::new();
+    // Chunked: the connection may stay, so its last chunk is looked for.
+    while !rest.ends_with(b"\r\n0\r\n\r\n") && !rest.ends_with(b"0\r\n\r\n") {
+        let mut byte = [0];
+        if ended.read(&mut byte).expect("it ends in time") == 0 {
+            break;
+        }
+        rest.push(byte[0]);
+    }
+    for mut stream in going_on {
+        let mut line = String::new();
+        while !line.starts_with("event: delta") {
+            line.clear();
+            assert!(stream.read_line(&mut line).expect("a line") > 0, "it ended");
+        }
+    }
+}
+
+#[test]
 fn a_browser_logs_in_and_out() {
     let service = with_token();
     let accept = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");

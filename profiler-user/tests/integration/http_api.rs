@@ -120,6 +120,35 @@ fn selectors_focus_depth_and_pruning() {
 }
 
 #[test]
+fn processes_and_threads_are_labels_like_any_other() {
+    let service = Service::filled();
+    let selector = |name: &str, value: u32| format!("%7B{name}%3D%22{value}%22%7D");
+    let ranges = "left_from=now-1m&left_until=now&right_from=now-1m&right_until=now";
+    let sides = format!("left_query={}&right_query={}", selector("pid", 4242), selector("pid", 5000));
+    let diff = service.get(&format!("/api/v1/diff?{ranges}&{sides}")).json();
+    let samples = ["left", "right"].map(|side| diff[side]["total"]["samples"].as_u64());
+    assert_eq!(samples, [Some(100), Some(1)]);
+    let values = |path: &str| -> Vec<(String, Option<u64>)> {
+        let answer = service.get(path).json();
+        let values = answer["values"].as_array().expect("values").iter();
+        values
+            .map(|value| (value["value"].as_str().expect("a text").to_owned(), value["samples"].as_u64()))
+            .collect()
+    };
+    let pid = |pid: &str, samples| (pid.to_owned(), Some(samples));
+    assert_eq!(values("/api/v1/labels/pid/values"), [pid("4242", 100), pid("5000", 1)]);
+    let of_process = format!("/api/v1/labels/tid/values?query={}", selector("pid", 4242));
+    assert_eq!(values(&of_process), [pid("4243", 70), pid("4242", 30)]);
+    let series = service.get("/api/v1/series?by=pid,thread").json();
+    let labels: Vec<&Value> =
+        series["groups"].as_array().expect("groups").iter().map(|group| &group["labels"]).collect();
+    assert_eq!(
+        labels,
+        [&json!({"pid": "4242", "thread": "worker"}), &json!({"pid": "5000", "thread": "worker"})]
+    );
+}
+
+#[test]
 fn two_ranges_are_compared() {
     let (service, second) = settled();
     let range = |name: &str, from: u64| format!("{name}_from={from}&{name}_until={}", from + 1);

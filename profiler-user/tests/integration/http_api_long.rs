@@ -31,6 +31,7 @@ fn a_profile_comes_in_every_format() {
         assert_eq!(status, 200, "{name}");
         let beginning: &[u8] = match name {
             "svg" => b"<?xml",
+            "html" => b"<!doctype html>",
             "folded" => b"process 4242",
             "pprof" => &[0x1f, 0x8b],
             _ => b"{",
@@ -41,7 +42,15 @@ fn a_profile_comes_in_every_format() {
             beginning == b"{",
             "{head}"
         );
+        let saved = header(&head, "content-disposition");
+        assert_eq!(saved, (name == "html").then_some("attachment; filename=\"firetower.html\""), "{name}");
     }
+    let (status, head, page) = ask(&service, "/api/v1/diff?format=html", &["Accept: text/html"]);
+    assert_eq!((status, header(&head, "content-type")), (200, Some("text/html; charset=utf-8")));
+    let page = String::from_utf8(page).expect("UTF-8");
+    let (_, rest) = page.split_once("id=\"firetower-profile\">").expect("an element");
+    let inside: Value = serde_json::from_str(rest.split_once("</script>").expect("its end").0).expect("JSON");
+    assert!(inside["left"].is_object() && inside["nodes"]["right_total"].is_array(), "{inside}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // What is seen, as a file: links to the API's formats. It must not know how the files are made.
 
 import {address} from "../api/client.ts";
-import {parameters} from "../data/profile.ts";
+import {bothSides, parameters} from "../data/profile.ts";
 import type {View} from "../state/view.ts";
 
 /** The API's name, what people call it, and how such files' names end. */
@@ -15,6 +15,13 @@ const FORMATS: readonly [string, string, string][] = [
   ["json", "JSON", "json"],
 ];
 
+/** A comparison is saved as one; the other formats have one side alone, that after. */
+function addressOf(view: View, format: string): string {
+  return view.compare && format === "html"
+    ? address("/api/v1/diff", {...bothSides(view), format})
+    : address("/api/v1/profile", {...parameters(view), format});
+}
+
 export function Export({view}: {view: View}) {
   return (
     <details class="menu">
@@ -22,7 +29,7 @@ export function Export({view}: {view: View}) {
       <ul>
         {FORMATS.map(([format, name, ending]) => (
           <li key={format}>
-            <a href={address("/api/v1/profile", {...parameters(view), format})} download={`firetower.${ending}`}>{name}</a>
+            <a href={addressOf(view, format)} download={`firetower.${ending}`}>{name}</a>
           </li>
         ))}
       </ul>
