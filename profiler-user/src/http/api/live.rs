@@ -1,8 +1,8 @@
 //! The live stream: `/api/v1/live`, server-sent events with a first picture and then what changes.
 //!
 //! Each stream has a task that makes pictures and a channel of one in front of the connection. Who does not take what is
-//! there is cut off: to let pictures pile up, or to skip some, would be memory or a wrong picture. Who logs out gets no
-//! more. It must not know what a picture is made of.
+//! there is cut off: to let pictures pile up, or to skip some, would be memory or a wrong picture. It must not know what a
+//! picture is made of.
 //!
 //! Pictures have the second that is running too: without it a sample would be seen up to a second later.
 
@@ -93,19 +93,13 @@ pub(super) async fn live(
     }
     let open = Open(app.live.clone());
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(send_pictures(app, headers, question, every, (sender, open)));
+    tokio::spawn(send_pictures(app, question, every, (sender, open)));
     let events = ReceiverStream::new(receiver).map(Ok::<Event, Infallible>);
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// Sends until the client is gone, too slow, or logged out.
-async fn send_pictures(
-    app: App,
-    headers: HeaderMap,
-    question: Question,
-    every: Duration,
-    (sender, open): (Sender<Event>, Open),
-) {
+/// Sends until the client is gone, or too slow.
+async fn send_pictures(app: App, question: Question, every: Duration, (sender, open): (Sender<Event>, Open)) {
     let seconds = question.range.length() / 1_000_000_000;
     let mut picture = Picture::default();
     let mut ticks = interval_at(Instant::now(), every);
@@ -114,9 +108,6 @@ async fn send_pictures(
         tokio::select! {
             _ = ticks.tick() => {}
             () = sender.closed() => return,
-        }
-        if app.gate.auth.as_ref().is_some_and(|auth| !auth.lasts(&headers)) {
-            return;
         }
         let range = Range::last_and_running(seconds, app.live.settings().clock.now());
         let question = question.about(range);

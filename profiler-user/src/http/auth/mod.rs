@@ -81,11 +81,6 @@ impl Auth {
         }
     }
 
-    /// Whether a request that was let in, and is still being answered, would be let in now: its session may have ended.
-    pub(super) fn lasts(&self, headers: &HeaderMap) -> bool {
-        headers.contains_key(header::AUTHORIZATION) || self.session(headers).is_some()
-    }
-
     /// Whether this is the token, unless the client has been wrong too often.
     fn check_token(&self, client: Client, shown: &[u8]) -> Result<(), Refusal> {
         let now = Instant::now();
