@@ -45,14 +45,8 @@ fn profile(nodes: usize) -> Profile {
     let mut made: Vec<(StackId, u32)> = Vec::new();
     while profile.stacks.node_count() + 1 < nodes {
         let function = numbers.below(FUNCTIONS);
-        let frame = Frame {
-            kind: FrameKind::Python,
-            function: format!("function_{function}").into(),
-            file: format!("/app/module_{}.py", function % 211).into(),
-            line: 0,
-            first_line: 1,
-            ..Frame::bare(FrameKind::Python, "")
-        };
+        let mut frame = Frame::bare(FrameKind::Python, format!("function_{function}"));
+        frame.file = format!("/app/module_{}.py", function % 211).into();
         let place = match numbers.below(4) {
             0 => numbers.below(made.len().max(1) as u64) as usize,
             _ => made.len().saturating_sub(1),

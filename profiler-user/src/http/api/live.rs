@@ -1,8 +1,8 @@
 //! The live stream: `/api/v1/live`, server-sent events with a first picture and then what changes.
 //!
 //! Each stream has a task that makes pictures and a channel of one in front of the connection. Who does not take what is
-//! there is cut off: to let pictures pile up, or to skip some, would be memory or a wrong picture. Who logs out gets no
-//! more. It must not know what a picture is made of.
+//! there is cut off: to let pictures pile up, or to skip some, would be memory or a wrong picture. It must not know what a
+//! picture is made of.
 //!
 //! Pictures have the second that is running too: without it a sample would be seen up to a second later.
 
