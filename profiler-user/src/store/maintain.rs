@@ -9,6 +9,7 @@ use super::files::{self, FileError};
 use super::merge::{self, MergeError};
 use super::names::{Level, SegmentName, Table};
 use super::plan::{self, Job, Segment, Situation};
+use super::ticks;
 use super::worker::{Failed, Worker};
 use crate::allocator;
 
@@ -98,7 +99,7 @@ impl Worker {
         let merged = match output.table {
             Table::Samples => merge::samples(&output.partition, sources, step),
             Table::Stacks => merge::stacks(&output.partition, sources),
-            Table::Ticks => merge::ticks(&output.partition, sources),
+            Table::Ticks => ticks::merge(&output.partition, sources),
         };
         let content = match merged {
             Err(MergeError { input: Some(input), error }) => {

@@ -15,7 +15,6 @@ use super::decode::{Interner, sample_rows, stack_rows};
 use super::names::{Partition, Table};
 use super::rows::{SampleRow, StackRow};
 use super::segment::{Footer, SegmentError, SegmentWriter};
-use super::ticks::{TickRow, TicksBuilder, tick_rows};
 
 /// Rows of a source in memory that are decoded at a time: of `samples`, of `stacks`, each of which has some dozens of
 /// frames, and of `ticks`, each of which has some hundreds of moments.
@@ -143,32 +142,11 @@ pub fn stacks(
     Ok(writer.finish()?)
 }
 
-/// Merges sources of `ticks` into a file of a node. `None`: no source had a row.
-///
-/// # Errors
-/// If a source can't be read: [`MergeError::input`].
-pub fn ticks(
-    partition: &Partition,
-    sources: Vec<Batches<'_>>,
-) -> Result<Option<(Bytes, Footer)>, MergeError> {
-    let mut builder = TicksBuilder::new(&partition.node);
-    let mut writer = SegmentWriter::new(Table::Ticks)?;
-    let mut merged = Merge::new(sources, tick_rows, TickRow::compare)?;
-    // Rows of late samples stay beside those that they came after: to add them up gains nothing.
-    while let Some(row) = merged.next()? {
-        builder.push(&row);
-        if builder.len() >= BATCH / 16 {
-            writer.write(&builder.finish())?;
-        }
-    }
-    writer.write(&builder.finish())?;
-    Ok(writer.finish()?)
-}
-
+/// A batch's rows.
 type Decode<T> = fn(&RecordBatch, &mut Interner) -> Result<Vec<T>, super::decode::Malformed>;
 
 /// Rows of several sources, the smallest first.
-struct Merge<'a, T> {
+pub(super) struct Merge<'a, T> {
     sources: Vec<(Batches<'a>, std::vec::IntoIter<T>)>,
     heap: BinaryHeap<Head<T>>,
     interner: Interner,
@@ -183,7 +161,7 @@ struct Head<T> {
 }
 
 impl<'a, T> Merge<'a, T> {
-    fn new(
+    pub(super) fn new(
         sources: Vec<Batches<'a>>,
         decode: Decode<T>,
         compare: fn(&T, &T) -> Ordering,
@@ -203,7 +181,7 @@ impl<'a, T> Merge<'a, T> {
         Ok(merge)
     }
 
-    fn next(&mut self) -> Result<Option<T>, MergeError> {
+    pub(super) fn next(&mut self) -> Result<Option<T>, MergeError> {
         let Some(Head { row, source, .. }) = self.heap.pop() else { return Ok(None) };
         self.advance(source)?;
         Ok(Some(row))
@@ -370,31 +348,6 @@ mod tests {
             matches!(read(Table::Samples, content), Err(SegmentError::Content(_))),
             "not the other table"
         );
-    }
-
-    #[test]
-    fn ticks_are_sorted_and_none_is_lost_or_added_up() {
-        use super::super::ticks::tests::row;
-        let of = |rows: &[TickRow]| {
-            let mut builder = TicksBuilder::new("n");
-            rows.iter().for_each(|row| builder.push(row));
-            builder.finish()
-        };
-        let left = of(&[row("a", (1, 1), 0, &[1, 2]), row("a", (1, 1), 10_000, &[3])]);
-        let right = of(&[row("a", (1, 1), 0, &[7]), row("b", (2, 2), 0, &[])]);
-        let sources = vec![slices(Table::Ticks, &left), slices(Table::Ticks, &right)];
-        let (content, footer) = ticks(&partition(), sources).unwrap().unwrap();
-        assert_eq!((footer.rows, footer.times), (4, Some((0, 20_000))));
-        let Looked::Footer(found) = look(Table::Ticks, &content, content.len() as u64).unwrap() else {
-            panic!()
-        };
-        assert_eq!(found, footer);
-        let mut interner = Interner::default();
-        let reader = read(Table::Ticks, content).unwrap();
-        let rows: Vec<TickRow> =
-            reader.flat_map(|batch| tick_rows(&batch.unwrap(), &mut interner).unwrap()).collect();
-        let offsets: Vec<&[i32]> = rows.iter().map(|row| &*row.offsets).collect();
-        assert_eq!(offsets, [&[1, 2][..], &[7], &[3], &[]]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::merge;
 use super::names::{Level, Partition, SegmentName, Table};
 use super::plan::Segment;
 use super::state::{Unsealed, Written};
+use super::ticks;
 use super::worker::{Failed, Worker};
 use crate::allocator;
 
@@ -82,8 +83,8 @@ impl Worker {
                 merge::samples(partition, sources, None).map_err(failed)?
             }
             Table::Ticks => {
-                let ticks = windows.iter().filter_map(|window| window.ticks.as_ref());
-                merge::ticks(partition, ticks.map(|ticks| merge::slices(table, ticks)).collect())
+                let sources = windows.iter().filter_map(|window| window.ticks.as_ref());
+                ticks::merge(partition, sources.map(|source| merge::slices(table, source)).collect())
                     .map_err(failed)?
             }
             Table::Stacks => {

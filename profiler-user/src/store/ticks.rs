@@ -1,4 +1,4 @@
-//! The table `ticks`: when samples were taken, as rows and columns.
+//! The table `ticks`: when samples were taken, as rows, columns, and files that are made of others.
 //!
 //! A row has the moments of one series in one window as they are, milliseconds from its begin on: any engine reads that, and
 //! written as differences they take two to five megabytes a day for eight busy processes. Rows of a minute would take a
@@ -14,11 +14,18 @@ use arrow_array::types::{Int32Type, TimestampMillisecondType};
 use arrow_array::{Array, ListArray, RecordBatch};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::DataType;
+use bytes::Bytes;
 
 use super::build::{SeriesBuilder, batch};
 use super::decode::{Interner, Malformed, SeriesColumns, column};
+use super::merge::{Batches, Merge, MergeError};
+use super::names::{Partition, Table};
 use super::rows::{SeriesKey, THREAD};
 use super::schema::TICKS;
+use super::segment::{Footer, SegmentWriter};
+
+/// Rows that are written at a time.
+const BATCH: usize = 256;
 
 /// A row of `ticks`, but for the columns of its partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,16 +49,18 @@ impl TickRow {
             return time;
         }
         let (left, right) = (&self.series, &other.series);
-        let process = |series: &SeriesKey| series.pid;
         left.texts[..THREAD]
             .cmp(&right.texts[..THREAD])
             .then_with(|| left.texts[THREAD + 1..].cmp(&right.texts[THREAD + 1..]))
-            .then_with(|| process(left).cmp(&process(right)))
+            .then_with(|| left.pid.cmp(&right.pid))
             .then_with(|| (&left.texts[THREAD], left.tid).cmp(&(&right.texts[THREAD], right.tid)))
             .then_with(|| time)
             .then_with(|| {
-                let rest = |series: &SeriesKey| (series.interpreter, series.sample_type.clone());
-                rest(left).cmp(&rest(right)).then_with(|| left.labels.cmp(&right.labels))
+                (left.interpreter, &left.sample_type, &left.labels).cmp(&(
+                    right.interpreter,
+                    &right.sample_type,
+                    &right.labels,
+                ))
             })
     }
 }
@@ -127,14 +136,38 @@ pub fn tick_rows(batch: &RecordBatch, interner: &mut Interner) -> Result<Vec<Tic
     (0..batch.num_rows()).map(row).collect()
 }
 
+/// Merges sources of `ticks` into a file of a node. `None`: no source had a row.
+///
+/// # Errors
+/// If a source can't be read: [`MergeError::input`].
+pub fn merge(
+    partition: &Partition,
+    sources: Vec<Batches<'_>>,
+) -> Result<Option<(Bytes, Footer)>, MergeError> {
+    let mut builder = TicksBuilder::new(&partition.node);
+    let mut writer = SegmentWriter::new(Table::Ticks)?;
+    let mut merged = Merge::new(sources, tick_rows, TickRow::compare)?;
+    // Rows of late samples stay beside those that they came after: to add them up gains nothing.
+    while let Some(row) = merged.next()? {
+        builder.push(&row);
+        if builder.len() >= BATCH {
+            writer.write(&builder.finish())?;
+        }
+    }
+    writer.write(&builder.finish())?;
+    Ok(writer.finish()?)
+}
+
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::store::build::SamplesBuilder;
     use crate::store::decode::node_of;
+    use crate::store::merge::slices;
+    use crate::store::segment::{Looked, look, read};
 
     /// A row of this service's process and thread.
-    pub(crate) fn row(service: &str, (pid, tid): (i32, i32), time: i64, offsets: &[i32]) -> TickRow {
+    fn row(service: &str, (pid, tid): (i32, i32), time: i64, offsets: &[i32]) -> TickRow {
         let mut texts: [Arc<str>; 9] = std::array::from_fn(|_| "".into());
         texts[0] = service.into();
         let labels = vec![("team".into(), service.into())];
@@ -173,5 +206,30 @@ pub(super) mod tests {
             assert_eq!(pair[0].compare(&pair[1]), Ordering::Less, "{pair:?}");
         }
         assert_eq!(sorted[0].compare(&row("a", (1, 3), 20_000, &[1])), Ordering::Equal);
+    }
+
+    #[test]
+    fn ticks_are_sorted_and_none_is_lost_or_added_up() {
+        let of = |rows: &[TickRow]| {
+            let mut builder = TicksBuilder::new("n");
+            rows.iter().for_each(|row| builder.push(row));
+            builder.finish()
+        };
+        let left = of(&[row("a", (1, 1), 0, &[1, 2]), row("a", (1, 1), 10_000, &[3])]);
+        let right = of(&[row("a", (1, 1), 0, &[7]), row("b", (2, 2), 0, &[])]);
+        let sources = vec![slices(Table::Ticks, &left), slices(Table::Ticks, &right)];
+        let partition = Partition { node: "n".into(), date: 0 };
+        let (content, footer) = merge(&partition, sources).unwrap().unwrap();
+        assert_eq!((footer.rows, footer.times), (4, Some((0, 20_000))));
+        let Looked::Footer(found) = look(Table::Ticks, &content, content.len() as u64).unwrap() else {
+            panic!()
+        };
+        assert_eq!(found, footer);
+        let mut interner = Interner::default();
+        let reader = read(Table::Ticks, content).unwrap();
+        let rows: Vec<TickRow> =
+            reader.flat_map(|batch| tick_rows(&batch.unwrap(), &mut interner).unwrap()).collect();
+        let offsets: Vec<&[i32]> = rows.iter().map(|row| &*row.offsets).collect();
+        assert_eq!(offsets, [&[1, 2][..], &[7], &[3], &[]]);
     }
 }

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::aggregate::{Window, WindowRow, WindowTicks};
-use crate::model::select::{Cancelled, SelectTicks};
+use crate::model::select::Cancelled;
 use crate::model::selector::{Comparison, Matcher, Selector};
 use crate::model::{Frame, FrameKind, Labels, Pid, Reason, Series, Stacks, Tid, Weight};
 use crate::store::encode::encode;
@@ -60,29 +60,23 @@ pub(super) fn windows(rows: &[(u64, u32, u32, u64)]) -> Vec<Window> {
             length: 10 * SECOND,
             ..Window::default()
         });
+        let kernel = Frame::bare(FrameKind::Kernel, "read");
         let frames = match stack {
             0 => vec![Frame::unknown(Reason::NotPython)],
-            1 => vec![
-                Frame::bare(FrameKind::Truncated, ""),
-                frame("leaf", 1),
-                Frame::bare(FrameKind::Kernel, "read"),
-            ],
+            1 => vec![Frame::bare(FrameKind::Truncated, ""), frame("leaf", 1), kernel],
             _ => vec![frame("main", 1), frame("work", stack / 2), frame("leaf", stack)],
         };
         let stack = window.stacks.intern(frames).expect("frames");
         let series = series(number);
         let at = window.series.iter().position(|known| *known == series).unwrap_or_else(|| {
             window.series.push(series);
-            window.series.len() - 1
+            let at = window.series.len() - 1;
+            window.ticks.push(WindowTicks { series: at as u32, offsets: Vec::new() });
+            at
         });
         let weight = Weight { samples, nanoseconds: samples * 1000 + 1 };
         window.rows.push(WindowRow { series: at as u32, stack, weight });
-        if window.ticks.len() <= at {
-            window.ticks.push(WindowTicks { series: at as u32, offsets: Vec::new() });
-        }
-        let offsets = (0..samples as u32).map(|sample| (number * 1000 + sample * 777) % 10_000);
-        window.ticks[at].offsets.extend(offsets);
-        window.ticks[at].offsets.sort_unstable();
+        window.ticks[at].offsets.extend((0..samples as u32).map(|n| (number * 1000 + n * 777) % 10_000));
     }
     windows.into_values().collect()
 }
@@ -105,10 +99,10 @@ pub(super) fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
     bytes
 }
 
-struct Store {
+pub(super) struct Store {
     _directory: tempfile::TempDir,
-    objects: Objects,
-    sources: Sources,
+    pub(super) objects: Objects,
+    pub(super) sources: Sources,
 }
 
 fn times(batches: &[RecordBatch]) -> Range<i64> {
@@ -127,23 +121,22 @@ impl Store {
     }
 
     /// The first windows in so many files, two in each, the others in memory.
-    fn of(windows: &[Window], files: usize) -> Store {
+    pub(super) fn of(windows: &[Window], files: usize) -> Store {
         let mut store = Store::empty();
         for (number, pair) in windows.chunks(2).enumerate() {
             let encoded = pair.iter().map(|window| encode(window, "node", |_, _| true));
             let (samples, (stacks, ticks)): (Vec<_>, (Vec<_>, Vec<_>)) =
                 encoded.map(|encoded| (encoded.samples, (encoded.stacks, encoded.ticks))).unzip();
             let times = times(&samples);
-            let content = |name: &str, batches: Vec<RecordBatch>| match number < files {
-                true => store.put(&format!("{name}{number}"), parquet(&batches)),
-                false => Content::Batches(batches),
+            let source = |name: &str, batches: Vec<RecordBatch>| {
+                let file = || store.put(&format!("{name}{number}"), parquet(&batches));
+                let content = if number < files { file() } else { Content::Batches(batches) };
+                Source { content, times: times.clone() }
             };
-            let source = |content| Source { content, times: times.clone() };
-            let [samples, stacks, ticks] = [("samples", samples), ("stacks", stacks), ("ticks", ticks)]
-                .map(|(name, batches)| source(content(name, batches)));
+            let (samples, stacks) = (source("samples", samples), source("stacks", stacks));
+            store.sources.ticks.push(source("ticks", ticks));
             store.sources.samples.push(samples);
             store.sources.stacks.push(stacks);
-            store.sources.ticks.push(ticks);
         }
         store
     }
@@ -203,11 +196,11 @@ fn expected(windows: &[Window], question: &Select) -> Rows {
     rows
 }
 
-fn any_windows() -> impl Strategy<Value = Vec<Window>> {
+pub(super) fn any_windows() -> impl Strategy<Value = Vec<Window>> {
     proptest::collection::vec((0..5u64, 0..9u32, 0..12u32, 1..4u64), 1..60).prop_map(|rows| windows(&rows))
 }
 
-fn any_question() -> impl Strategy<Value = Select> {
+pub(super) fn any_question() -> impl Strategy<Value = Select> {
     let label = prop::sample::select(vec![
         "service",
         "command",
@@ -270,26 +263,6 @@ proptest! {
         let selected = store.ask(&question).expect("an answer");
         prop_assert_eq!(rows(&selected), expected(&windows, &question));
         prop_assert_eq!(selected.complete_since, question.since);
-    }
-
-    /// The same of moments: in parts, and in the windows that they are of.
-    #[test]
-    fn moments_are_right(windows in any_windows(), files in 0..4usize, question in any_question(), part in 1..3000u64) {
-        let store = Store::of(&windows, files);
-        let ticks =
-            SelectTicks { since: question.since + 123_000_000, until: question.until, part, ..SelectTicks::default() };
-        let counted = count_ticks(&store.objects, &store.sources.ticks, &ticks, &question).expect("an answer");
-        let (mut parts, mut sums) = (ticks.none(), vec![0; counted.windows.len()]);
-        for window in windows.iter().filter(|window| (question.since..question.until).contains(&window.start)) {
-            let accepts = |ticks: &&WindowTicks| question.selector.accepts(&window.series[ticks.series as usize]);
-            for offset in window.ticks.iter().filter(accepts).flat_map(|ticks| &ticks.offsets) {
-                sums[((window.start - question.since) / (10 * SECOND)) as usize] += 1;
-                if let Some(part) = ticks.part_of(window.start / 1_000_000 + u64::from(*offset)) {
-                    parts[part] += 1;
-                }
-            }
-        }
-        prop_assert_eq!((counted.parts, counted.windows), (parts, sums));
     }
 }
 

@@ -117,3 +117,36 @@ impl<'a> Count<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::{SECOND, Store, any_question, any_windows};
+    use super::*;
+    use crate::aggregate::WindowTicks;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    /// As for samples, of moments: in parts, and in the windows that they are of.
+    #[test]
+    fn moments_are_right(windows in any_windows(), files in 0..4usize, question in any_question(), part in 1..3000u64) {
+        let store = Store::of(&windows, files);
+        let ticks =
+            SelectTicks { since: question.since + 123_000_000, until: question.until, part, ..SelectTicks::default() };
+        let counted = count_ticks(&store.objects, &store.sources.ticks, &ticks, &question).expect("an answer");
+        let (mut parts, mut sums) = (ticks.none(), vec![0; counted.windows.len()]);
+        for window in windows.iter().filter(|window| (question.since..question.until).contains(&window.start)) {
+            let accepts = |ticks: &&WindowTicks| question.selector.accepts(&window.series[ticks.series as usize]);
+            for offset in window.ticks.iter().filter(accepts).flat_map(|ticks| &ticks.offsets) {
+                sums[((window.start - question.since) / (10 * SECOND)) as usize] += 1;
+                if let Some(part) = ticks.part_of(window.start / 1_000_000 + u64::from(*offset)) {
+                    parts[part] += 1;
+                }
+            }
+        }
+        prop_assert_eq!((counted.parts, counted.windows), (parts, sums));
+    }
+    }
+}
