@@ -102,7 +102,14 @@ impl Fed {
     /// Goes to a time when all is rolled up, and waits for that.
     pub fn roll_up(&self, now: u64) -> Result<()> {
         self.now.store(now, Ordering::Relaxed);
-        self.wait(|status| status.segments.keys().all(|(_, level)| *level == Level::RolledUp))
+        self.wait(|status| {
+            let count = |table, level| {
+                let of = |(of, at): &&(Table, Level)| *of == table && *at < level;
+                status.segments.iter().filter(|(key, _)| of(key)).map(|(_, files)| files.files).sum::<u64>()
+            };
+            // Stacks that are in one file already stay as they are.
+            count(Table::Samples, Level::RolledUp) == 0 && count(Table::Stacks, Level::RolledUp) <= 1
+        })
     }
 
     fn wait(&self, until: impl Fn(&Status) -> bool) -> Result<()> {

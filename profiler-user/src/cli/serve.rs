@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         live.set_sources(Arc::new(ProcessSources));
     }
     let options = Options { frequency: args.frequency, only_targets: false, kernel_stacks: !args.no_kernel };
-    allocator::share_pools();
+    allocator::share_pool();
     let agent = Agent::new(options, live.shared_aggregate(), clock)
         .map_err(failures::capture)?
         .labelled_by(Labeller::new(args.service_name.clone()))

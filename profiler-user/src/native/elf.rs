@@ -3,15 +3,17 @@
 //! It must not know what the symbols mean. Files are read piece by piece, never mapped: a file that is truncated
 //! while it is mapped kills the reader by SIGBUS. All sizes in the file are hostile; what is read and kept is bounded.
 
+mod content;
 mod symbols;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 use object::read::{ReadCache, ReadCacheOps, ReadRef};
 use object::{Endianness, elf};
+
+use content::{Content, Shared};
 
 type Header = elf::FileHeader64<Endianness>;
 
@@ -249,7 +251,7 @@ struct Kept {
 impl<R: ReadCacheOps> ElfFile<R> {
     /// A file, of which nothing is read yet.
     pub fn new(content: R) -> ElfFile<R> {
-        let content = Shared(Rc::new(RefCell::new(content)));
+        let content = Shared::new(content);
         ElfFile { cache: ReadCache::new(content.clone()), content, kept: RefCell::default() }
     }
 
@@ -258,57 +260,7 @@ impl<R: ReadCacheOps> ElfFile<R> {
         if size > MAX_READ {
             return Err(ElfError::Malformed(format!("a table of {size} bytes")));
         }
-        Ok(Content { file: &self.content, offset, size })
-    }
-}
-
-/// The file, for the cache and for what is not to be kept.
-struct Shared<R>(Rc<RefCell<R>>);
-
-impl<R> Clone for Shared<R> {
-    fn clone(&self) -> Shared<R> {
-        Shared(self.0.clone())
-    }
-}
-
-impl<R: ReadCacheOps> ReadCacheOps for Shared<R> {
-    fn len(&mut self) -> Result<u64, ()> {
-        self.0.borrow_mut().len()
-    }
-
-    fn seek(&mut self, place: u64) -> Result<u64, ()> {
-        self.0.borrow_mut().seek(place)
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ()> {
-        self.0.borrow_mut().read(buffer)
-    }
-
-    fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), ()> {
-        self.0.borrow_mut().read_exact(buffer)
-    }
-}
-
-/// What is left of a part of a file.
-struct Content<'a, R> {
-    file: &'a Shared<R>,
-    offset: u64,
-    size: u64,
-}
-
-impl<R: ReadCacheOps> symbols::Pieces for Content<'_, R> {
-    fn left(&self) -> u64 {
-        self.size
-    }
-
-    fn next(&mut self, buffer: &mut [u8]) -> Result<(), ElfError> {
-        let cut_short = |()| ElfError::Malformed("a table is cut short".to_owned());
-        let mut file = self.file.0.borrow_mut();
-        file.seek(self.offset).map_err(cut_short)?;
-        file.read_exact(buffer).map_err(cut_short)?;
-        self.offset = self.offset.saturating_add(buffer.len() as u64);
-        self.size = self.size.saturating_sub(buffer.len() as u64);
-        Ok(())
+        Ok(self.content.part(offset, size))
     }
 }
 

@@ -1,9 +1,9 @@
 //! The embedded store: what a node's processes did, for days, in files that any engine can read.
 //!
 //! A window is submitted, written to the log, and is on the disk then; after ten minutes the log is sealed into Parquet,
-//! after an hour such files are put together, after a day they are rolled up to minutes, and at last they go. One thread
-//! does all of it. `docs/store.md` says what others may rely on. It must not know how samples are taken, nor what is asked
-//! for besides a [`Select`](crate::model::select::Select).
+//! after an hour such files are put together, and those of some hours again, after a day they are rolled up to minutes, and
+//! at last they go. One thread does all of it. `docs/store.md` says what others may rely on. It must not know how samples
+//! are taken, nor what is asked for besides a [`Select`](crate::model::select::Select).
 
 mod block;
 pub mod build;

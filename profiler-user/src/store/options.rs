@@ -95,7 +95,7 @@ impl Options {
                 roll_up: Duration::from_secs(24 * 3600),
                 retry: Duration::from_secs(1),
             },
-            memory: Memory { queued_windows: 360, queued_bytes: 16 << 20, unsealed_bytes: 12 << 20 },
+            memory: Memory { queued_windows: 360, queued_bytes: 16 << 20, unsealed_bytes: 8 << 20 },
             clock: Arc::new(|| {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
