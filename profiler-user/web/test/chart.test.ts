@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import {test} from "node:test";
-import {boxAt, chartOf, firstAfter, frameOfNode, type Chart, type WireChart} from "../src/model/chart.ts";
+import {boxAt, chartOf, firstAfter, frameOfNode, type Chart} from "../src/model/chart.ts";
+import type * as schema from "../src/api/schema.ts";
 
 const frame = (name: string) => ({text: name, name, kind: "python", origin: "own"});
 
 /** Nodes: 0 root, 1 main, 2 main;a, 3 main;a;c, 4 main;b. Slices: by leaf its samples. */
 function chart(slices: Record<number, number>[], until = Infinity): Chart {
-  const wire: WireChart = {
+  const wire: schema.FlameChart = {
     start_unix_seconds: 100, step_seconds: 10, complete_since_unix_seconds: 0, total: {samples: 0, cpu_seconds: 0},
     frames: ["main", "a", "b", "c"].map(frame),
     nodes: {frame: [null, 0, 1, 3, 2], parent: [0, 0, 1, 2, 1]},

@@ -27,6 +27,7 @@ export interface Routes {
   "/api/v1/top": schema.TopFunctions;
   "/api/v1/series": schema.Series;
   "/api/v1/heatmap": schema.Heat;
+  "/api/v1/chart": schema.FlameChart;
   "/api/v1/labels": schema.LabelNames;
   "/api/v1/processes": schema.Processes;
   "/api/v1/status": schema.ServiceStatus;

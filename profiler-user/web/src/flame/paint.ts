@@ -65,11 +65,17 @@ interface Palette {
 function byOrigin(dark: boolean): Palette {
   const names = Object.keys(ORIGINS);
   const fills = names.flatMap((name) => Array.from({length: SHADES}, (_, shade) => originFill(name, dark, shade)));
-  return {fills, of: (tree) => perFrame(tree, (frame) => {
-    const origin = originOf(frame);
-    const shade = frame && origin !== "label" ? hash(functionKey(frame)) % SHADES : SHADES >> 1;
-    return names.indexOf(origin) * SHADES + shade;
-  })};
+  return {fills, of: (tree) => perFrame(tree, (frame) => names.indexOf(originOf(frame)) * SHADES + shadeOf(frame))};
+}
+
+function shadeOf(frame: Frame | undefined): number {
+  return frame && originOf(frame) !== "label" ? hash(functionKey(frame)) % SHADES : SHADES >> 1;
+}
+
+/** The look of one frame by its origin: for pictures that are not trees. */
+export function originStyle(frame: Frame | null, dark: boolean): Style {
+  const fill = originFill(originOf(frame ?? undefined), dark, shadeOf(frame ?? undefined));
+  return {fill, ink: inkOn(fill)};
 }
 
 function originFill(name: string, dark: boolean, shade: number): Rgb {

@@ -7,17 +7,6 @@ import type * as schema from "../api/schema.ts";
 import {frameOfWire} from "./wire.ts";
 import type {Frame} from "./tree.ts";
 
-/** The API's answer, as far as it is needed. */
-export interface WireChart {
-  start_unix_seconds: number;
-  step_seconds: number;
-  complete_since_unix_seconds: number;
-  total: schema.Amount;
-  frames: schema.Frame[];
-  nodes: {frame: (number | null)[]; parent: number[]};
-  slices: {node: number[]; samples: number[]; total: schema.Amount}[];
-}
-
 /** Boxes of one depth, by time: arrays of equal length. */
 export interface Row {
   /** Unix seconds. */
@@ -55,7 +44,7 @@ interface Growing {
 }
 
 /** The chart of an answer about time up to `until`. */
-export function chartOf(wire: WireChart, until: number): Chart {
+export function chartOf(wire: schema.FlameChart, until: number): Chart {
   const {start_unix_seconds: start, step_seconds: step, nodes, slices} = wire;
   const depth = depths(nodes.parent);
   const rows: Growing[] = [];
@@ -93,7 +82,7 @@ interface Shape {
 /** Puts the boxes of one slice behind those of the slices before. Leaves are in pre-order, so what is below a node is
  *  side by side. */
 function layOut(
-  slice: WireChart["slices"][number],
+  slice: schema.ChartSlice,
   time: {number: number; from: number; length: number},
   {parent, depth}: Shape,
   rows: Growing[],

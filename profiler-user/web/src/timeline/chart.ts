@@ -1,11 +1,12 @@
 // Paints the flame chart: CPU in use above, boxes below, and above them what is pointed at. It must not know where they
 // come from.
 
+import {css} from "../flame/colour.ts";
+import {originStyle} from "../flame/paint.ts";
 import {firstAfter, frameOfNode, type Chart} from "../model/chart.ts";
 import type {Span} from "../model/selection.ts";
 import {functionKey} from "../model/functions.ts";
 import {hatch, type Surface} from "./canvas.ts";
-import {boxColor} from "./frameColor.ts";
 import {MARGIN, paintTimes, scale} from "./paint.ts";
 
 export const ROW = 18;
@@ -25,12 +26,26 @@ export interface At {
   box: number;
 }
 
+/** How each node's box looks, found once for each frame. */
+function fills(chart: Chart, dark: boolean): (node: number) => {fill: string; ink: string} {
+  const known = new Map<number, {fill: string; ink: string}>();
+  return (node) => {
+    const frame = chart.frame[node]!;
+    let style = known.get(frame);
+    if (!style) {
+      const {fill, ink} = originStyle(chart.frames[frame] ?? null, dark);
+      known.set(frame, (style = {fill: css(fill), ink: css(ink)}));
+    }
+    return style;
+  };
+}
+
 export function paintChart(surface: Surface, chart: Chart, chosen: string): void {
   const {context, width, height} = surface;
   const {x} = scale(chartWindow(chart), width);
   paintStrip(surface, chart);
   paintTimes(surface, chartWindow(chart), STRIP);
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const fillOf = fills(chart, matchMedia("(prefers-color-scheme: dark)").matches);
   context.textAlign = "left";
   context.textBaseline = "middle";
   chart.rows.forEach((row, depth) => {
@@ -42,13 +57,13 @@ export function paintChart(surface: Surface, chart: Chart, chosen: string): void
       if (b - Math.max(a, last) < LEAST) continue;
       const begin = Math.max(a, last);
       const frame = frameOfNode(chart, row.node[box]!);
-      const {fill, text} = boxColor(frame, dark);
+      const {fill, ink} = fillOf(row.node[box]!);
       const wide = Math.max(b - begin, 1);
       context.globalAlpha = chosen !== "" && frame && functionKey(frame) !== chosen ? 0.55 : 1;
       context.fillStyle = fill;
       context.fillRect(begin, top, wide > 3 ? wide - 0.75 : wide, ROW - 1);
       if (wide > TEXT.least && frame) {
-        context.fillStyle = text;
+        context.fillStyle = ink;
         context.fillText(fitted(context, frame.name || frame.text, wide - 2 * TEXT.margin), begin + TEXT.margin, top + ROW / 2);
       }
       last = b;

@@ -2,10 +2,10 @@
 // It must not know how any of it is drawn.
 
 import {useMemo} from "preact/hooks";
-import {address, ask, askAt} from "../api/client.ts";
+import {ask} from "../api/client.ts";
 import type {LabelNames, ServiceStatus} from "../api/schema.ts";
 import {useLoaded, type Loaded} from "../data/loaded.ts";
-import {chartOf, type Chart, type WireChart} from "../model/chart.ts";
+import {chartOf, type Chart} from "../model/chart.ts";
 import {cellsOf, partsFor, type HeatCells} from "../model/heat.ts";
 import {length, moves, spanOf, windowOf, type Span} from "../model/selection.ts";
 import {question, stackOf, type Stack} from "../model/series.ts";
@@ -93,8 +93,8 @@ export function useChart(view: View, status: ServiceStatus | null, query: string
   const span = asked(view.range, clock());
   return useLoaded(key, async (signal) => {
     const range = asked(view.range, clock())!;
-    const url = address("/api/v1/chart", {...range, query, points: CHART.points, max_nodes: CHART.nodes, depth: CHART.depth});
-    return chartOf(await askAt<WireChart>(url, signal), range.until);
+    const bounds = {...range, query, points: CHART.points, max_nodes: CHART.nodes, depth: CHART.depth};
+    return chartOf(await ask("/api/v1/chart", bounds, signal), range.until);
   }, view.live && span ? pause(length(span) / 60) : 0);
 }
 
