@@ -186,7 +186,7 @@ test("what is exported is a file of its kind", async () => {
   const kinds: [string, string, (bytes: Buffer) => boolean][] = [
     ["This page as a file", "firetower.html", (bytes) => /^<!doctype html>/i.test(bytes.toString())],
     ["SVG", "firetower.svg", (bytes) => bytes.includes("<svg") && bytes.includes("handle_request")],
-    ["Folded stacks", "firetower.folded", (bytes) => /handle_request.* \d+\n$/.test(bytes.toString())],
+    ["Folded stacks", "firetower.folded", (bytes) => /handle_request.* \d+$/m.test(bytes.toString())],
     ["pprof", "firetower.pb.gz", (bytes) => bytes[0] === 0x1f && bytes[1] === 0x8b],
     ["speedscope", "firetower.speedscope.json", (bytes) => "profiles" in json(bytes)],
     ["Firefox Profiler", "firetower.gecko.json", (bytes) => "meta" in json(bytes) && "threads" in json(bytes)],
@@ -217,7 +217,7 @@ test("an address that asks for the impossible is answered with what to do", asyn
     assert.equal(answer.status, 400, path);
     const {error, hint} = (await answer.json()) as {error: string; hint: string};
     const {page, wrong} = await open(browser, `${agent.url}/${address}`);
-    const notice = page.locator(".notice.bad");
+    const notice = page.locator("main > .notice.bad");
     await notice.waitFor();
     const said = (await notice.textContent()) ?? "";
     assert.ok(said.includes(error) && said.includes(hint), `${said}\n${error}\n${hint}`);

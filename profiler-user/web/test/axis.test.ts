@@ -1,3 +1,5 @@
+// Ticks of axes.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {timeTicks, valueTicks, type Zone} from "../src/model/axis.ts";

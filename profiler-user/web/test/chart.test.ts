@@ -1,3 +1,5 @@
+// What ran over time, from slices to boxes.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {boxAt, chartOf, firstAfter, frameOfNode, type Chart} from "../src/model/chart.ts";

@@ -1,3 +1,5 @@
+// What is said of a box.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {details, spoken} from "../src/flame/details.ts";

@@ -1,3 +1,5 @@
+// Cells of the heat map.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {cellsOf, known, partsFor, samplesIn, spanOfSeconds, squeezed, stalls, strength} from "../src/model/heat.ts";

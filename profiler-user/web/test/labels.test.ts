@@ -1,3 +1,5 @@
+// Texts in boxes, and how they are shortened.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {formsOf, Labels, lettersOf, visible} from "../src/flame/labels.ts";

@@ -1,3 +1,5 @@
+// Which boxes are laid out.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {Boxes, deepestBelow, layOut, nodeUnder, type Window} from "../src/model/layout.ts";

@@ -1,3 +1,5 @@
+// Looking closer, and moving.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {between, clamped, moved, relative, scaled, WHOLE, within} from "../src/flame/lens.ts";

@@ -1,3 +1,5 @@
+// The live picture, put together from differences.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {Picture} from "../src/api/live.ts";

@@ -1,3 +1,5 @@
+// Searching a tree.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {compile, find, nextMatch} from "../src/model/search.ts";

@@ -1,3 +1,5 @@
+// Selections in time.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {fixed, lengthInWords, moved, panned, partAt, resized, snapped, spanOf, windowOf, zoomed, type Span} from "../src/model/selection.ts";

@@ -1,3 +1,5 @@
+// Stacked areas.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import type {Series} from "../src/api/schema.ts";

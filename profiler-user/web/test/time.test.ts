@@ -1,3 +1,5 @@
+// Times and numbers as they are read and shown.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {cpu, percent, samples} from "../src/data/numbers.ts";

@@ -1,3 +1,5 @@
+// The view and its address.
+
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {Store} from "../src/state/store.ts";

@@ -1,4 +1,5 @@
-# Burns CPU in functions whose names and files are markup, until it is ended.
+"""Burns CPU in functions whose names and files are markup, until it is ended."""
+
 NAME = '</script><img src=x onerror="document.title=1"><!--<script>'
 code = compile("def burn():\n    for number in range(20000):\n        number * number\n", NAME, "exec")
 space = {}

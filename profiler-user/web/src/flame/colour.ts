@@ -4,7 +4,7 @@
 /** Red, green, blue, 0 … 255. */
 export type Rgb = readonly [number, number, number];
 
-/** From OKLCH (https://bottosson.github.io/posts/oklab/): lightness 0 … 1, chroma 0 … 0.37, hue in degrees. What no
+/** From OKLCH (CSS Color 4, of Björn Ottosson's Oklab): lightness 0 … 1, chroma 0 … 0.37, hue in degrees. What no
  *  screen can show is cut off. */
 export function oklch(lightness: number, chroma: number, hue: number): Rgb {
   const a = chroma * Math.cos((hue * Math.PI) / 180);
