@@ -139,7 +139,7 @@ pub fn tick_rows(batch: &RecordBatch, interner: &mut Interner) -> Result<Vec<Tic
 /// Merges sources of `ticks` into a file of a node. `None`: no source had a row.
 ///
 /// # Errors
-/// If a source can't be read: [`MergeError::input`].
+/// If a source can't be read: its number is in `MergeError::input`.
 pub fn merge(
     partition: &Partition,
     sources: Vec<Batches<'_>>,

@@ -29,7 +29,7 @@ export interface ComboboxProps {
   always?: boolean;
   /** Several can be chosen: the list stays open. */
   several?: boolean;
-  /** Has the focus from the beginning. */
+  /** Has the focus from the beginning: for what somebody has just asked for. */
   focus?: boolean;
   /** What is typed and is none of the options can be chosen too. */
   free?: boolean;

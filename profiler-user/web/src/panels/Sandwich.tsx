@@ -89,7 +89,7 @@ function Half({store, view, name, tree, icicle}: HalfProps) {
 function FunctionChooser({tree, onChoose, onCancel}: {tree: Tree; onChoose: (key: string) => void; onCancel: (() => void) | null}) {
   const options = useMemo(() => optionsOf(tree), [tree]);
   return <Combobox label="Function" placeholder="Type a name or a file" options={options} onChoose={onChoose} always
-    {...(onCancel ? {onClose: onCancel} : {})} />;
+    {...(onCancel ? {onClose: onCancel, focus: true} : {})} />;
 }
 
 /** Every function, those that use most themselves first. */

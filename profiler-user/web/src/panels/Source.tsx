@@ -44,7 +44,7 @@ function FileChooser({byLine, onChoose, onCancel}: {byLine: ByLine; onChoose: (f
     <section class="source-pane" aria-label="Source">
       <p class="ask">Which file? Those with most CPU of their own come first.</p>
       <Combobox label="File" placeholder="Type a part of its name" options={options} onChoose={onChoose} always
-        {...(onCancel ? {onClose: onCancel} : {})} />
+        {...(onCancel ? {onClose: onCancel, focus: true} : {})} />
     </section>
   );
 }
