@@ -1,9 +1,9 @@
 //! The table `ticks`: when samples were taken, as rows, columns, and files that are made of others.
 //!
 //! A row has the moments of one series in one window as they are, milliseconds from its begin on: any engine reads that, and
-//! written as differences they take two to five megabytes a day for eight busy processes. Rows of a minute would take a
-//! quarter less, and made of late samples they could not be told from what they are beside. They say nothing of stacks, and
-//! go when their day is rolled up. It must not know where rows come from nor where columns go.
+//! written as differences they take two to five megabytes a day for eight busy processes, by a simulation. Rows of a minute
+//! would take a quarter less, and made of late samples they could not be told from what they are beside. They say nothing
+//! of stacks, and go when their day is rolled up. It must not know where rows come from nor where columns go.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

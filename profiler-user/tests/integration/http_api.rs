@@ -357,6 +357,11 @@ fn the_description_is_served_and_each_of_its_routes_is_there() {
             continue;
         }
         let answer = service.get(&path.replace("{name}", "service"));
+        if path == "/api/v1/source" {
+            // It is about a file of a process, which a description does not name: see `source_files`.
+            assert_eq!(answer.status, 400, "{path}: {}", answer.body);
+            continue;
+        }
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         let kind = answer.header("content-type").split(';').next().unwrap_or_default().to_owned();
         assert!(item["get"]["responses"]["200"]["content"][&kind].is_object(), "{path}: {kind}");

@@ -111,9 +111,12 @@ fn every_committed_window_is_there_once_after_hundreds_of_kills() {
         }
     }
     assert!(next > 288 * 2, "days have passed: {next} windows");
+    // Moments go when their day is rolled up.
+    let never = (Table::Ticks, Level::RolledUp);
+    assert!(!kinds.contains(&never), "{kinds:?}");
     // Stacks of a day that are in one file already are not rolled up.
     let all = Table::ALL.into_iter().flat_map(|table| Level::ALL.map(|level| (table, level)));
-    let missing: Vec<_> = all.filter(|kind| !kinds.contains(kind)).collect();
+    let missing: Vec<_> = all.filter(|kind| *kind != never && !kinds.contains(kind)).collect();
     assert!(
         missing.is_empty() || missing == [(Table::Stacks, Level::RolledUp)],
         "all that there is has happened, but {missing:?}"
