@@ -61,6 +61,21 @@ pub enum FrameKind {
     Truncated,
 }
 
+impl FrameKind {
+    /// In one word, as files, tables and the API have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FrameKind::Python => "python",
+            FrameKind::Kernel => "kernel",
+            FrameKind::Process => "process",
+            FrameKind::Thread => "thread",
+            FrameKind::Interpreter => "interpreter",
+            FrameKind::Unknown(_) => "unknown",
+            FrameKind::Truncated => "truncated",
+        }
+    }
+}
+
 /// One frame, symbolized. Two frames are the same frame if all of this is the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Frame {

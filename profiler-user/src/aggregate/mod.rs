@@ -29,6 +29,7 @@ pub use rebuild::Moved;
 use ticks::Ticks;
 
 const NANOSECONDS: u64 = 1_000_000_000;
+const NANOSECONDS_OF_A_MILLISECOND: u64 = NANOSECONDS / 1000;
 
 /// What to keep and how much memory it may take.
 #[derive(Clone, Debug)]

@@ -8,13 +8,12 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{Aggregate, Entries, NANOSECONDS, SeriesId};
+use super::{Aggregate, Entries, NANOSECONDS, NANOSECONDS_OF_A_MILLISECOND, SeriesId};
 use crate::model::copier::Copier;
 use crate::model::{Frame, Series, StackId, Stacks, Weight};
 
 /// Most samples whose millisecond is kept for the store, in all windows that were not taken: 4 bytes each.
 const MOST_TICKS: usize = 1_000_000;
-const NANOSECONDS_OF_A_MILLISECOND: u64 = NANOSECONDS / 1000;
 
 /// Samples of one window, with all that they speak of.
 #[derive(Clone, Debug, Default)]

@@ -7,11 +7,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Aggregate, NANOSECONDS, SeriesId};
+use super::{Aggregate, NANOSECONDS_OF_A_MILLISECOND, SeriesId};
 use crate::model::select::{SelectError, SelectTicks, SelectedTicks};
 use crate::model::{Series, Weight};
 
-const NANOSECONDS_OF_A_MILLISECOND: u64 = NANOSECONDS / 1000;
 /// How many ticks are looked at between two looks at whether anybody still wants them.
 const LOOK_EVERY: usize = 1 << 14;
 
@@ -107,6 +106,7 @@ impl Aggregate {
 
 #[cfg(test)]
 mod tests {
+    use super::super::NANOSECONDS;
     use super::super::Retention;
     use super::super::tests::{add, small};
     use super::*;

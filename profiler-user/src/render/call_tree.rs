@@ -168,14 +168,8 @@ impl WireFrame {
             first_line: known(frame.first_line),
             module: (!module.is_empty()).then_some(module),
             kind: match frame.kind {
-                FrameKind::Python => "python",
-                FrameKind::Kernel => "kernel",
-                FrameKind::Process => "process",
-                FrameKind::Thread => "thread",
-                FrameKind::Interpreter => "interpreter",
-                FrameKind::Unknown(_) => "unknown",
-                FrameKind::Truncated if frame.function.is_empty() => "truncated",
-                FrameKind::Truncated => "pruned",
+                FrameKind::Truncated if !frame.function.is_empty() => "pruned",
+                kind => kind.name(),
             },
             origin: Origin::of(frame).label(),
         }

@@ -122,15 +122,7 @@ pub fn render(profile: &Profile) -> Result<Vec<u8>, RenderError> {
 
 fn file_frame(frame: &Frame, line: u32) -> FileFrame<'_> {
     FileFrame {
-        kind: match frame.kind {
-            FrameKind::Python => "python",
-            FrameKind::Kernel => "kernel",
-            FrameKind::Process => "process",
-            FrameKind::Thread => "thread",
-            FrameKind::Interpreter => "interpreter",
-            FrameKind::Unknown(_) => "unknown",
-            FrameKind::Truncated => "truncated",
-        },
+        kind: frame.kind.name(),
         function: &frame.function,
         file: (!frame.file.is_empty()).then_some(&*frame.file),
         line: (line > 0).then_some(line),

@@ -229,16 +229,11 @@ fn frame_row(frame: &Frame) -> FrameRow {
 }
 
 fn kind_and_function(frame: &Frame) -> (&'static str, &str) {
-    match frame.kind {
-        FrameKind::Python => ("python", &frame.function),
-        FrameKind::Kernel => ("kernel", &frame.function),
-        FrameKind::Unknown(reason) => ("unknown", reason.label()),
-        FrameKind::Truncated => ("truncated", &frame.function),
-        // The aggregate has none of these: they are what a query puts below a stack.
-        FrameKind::Process => ("process", &frame.function),
-        FrameKind::Thread => ("thread", &frame.function),
-        FrameKind::Interpreter => ("interpreter", &frame.function),
-    }
+    let function = match frame.kind {
+        FrameKind::Unknown(reason) => reason.label(),
+        _ => &frame.function,
+    };
+    (frame.kind.name(), function)
 }
 
 fn line(line: u32) -> i32 {

@@ -14,7 +14,7 @@ use super::worker::{Failed, Worker};
 use crate::allocator;
 
 /// A minute: what samples are rolled up to, milliseconds.
-const ROLLED_UP: i32 = 60_000;
+pub(super) const ROLLED_UP: i32 = 60_000;
 
 impl Worker {
     /// Does the next thing that is due, and deletes what nobody reads any more. One at a time, so that windows do not wait.

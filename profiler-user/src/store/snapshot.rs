@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::encode::encode;
+use super::maintain;
 use super::names::{Level, Table};
 use super::objects::Objects;
 use super::plan::{Segment, day};
@@ -12,8 +13,8 @@ use super::state::{State, Written};
 use crate::aggregate::Window;
 use crate::model::select::{Select, SelectError, SelectTicks, Selected, SelectedTicks};
 
-/// A minute, nanoseconds: what windows are rolled up to.
-const ROLLED_UP: u64 = 60_000_000_000;
+/// What windows are rolled up to, nanoseconds.
+const ROLLED_UP: u64 = maintain::ROLLED_UP as u64 * 1_000_000;
 
 /// All that there was when it was taken, each window once. It stays readable: files are not deleted as long as it is there,
 /// so do not keep it.

@@ -146,6 +146,7 @@ test("filters are added and removed by keys, with what each value uses", async (
   await page.getByRole("button", {name: "+ filter"}).press("Enter");
   await page.getByRole("combobox", {name: "Label"}).waitFor();
   await page.keyboard.type("serv");
+  await page.locator("[role=option]", {hasText: "service"}).first().waitFor();
   await page.keyboard.press("Enter");
   await page.getByRole("combobox", {name: "Values of service"}).waitFor();
   for (const service of [SHOP_NAME, DEAR_NAME]) {
@@ -294,6 +295,7 @@ test("the source has what its lines use, and is read where the process sees it",
   const {page, wrong} = await open(browser, address({pane: "source", "l.service": SHOP_NAME}));
   await page.getByRole("combobox", {name: "File"}).click();
   await page.keyboard.type("shop.py");
+  await page.locator("[role=option]", {hasText: "shop.py"}).first().waitFor();
   await page.keyboard.press("Enter");
   const line = (number: number) => rows(page).filter({has: page.locator(".line", {hasText: new RegExp(`^${number}$`)})});
   const text = readFileSync(file, "utf8").split("\n");

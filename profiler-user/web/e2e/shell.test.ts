@@ -153,6 +153,7 @@ test("keys lead everywhere and are listed", async () => {
   await help.waitFor({state: "detached"});
   assert.equal(query(page), before, "the key that closes it does nothing else");
   await page.keyboard.press("1");
+  await page.getByRole("searchbox").waitFor();
   await page.keyboard.press("/");
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("type")), "search");
   await page.keyboard.type("l/?1");

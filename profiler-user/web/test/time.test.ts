@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import {test} from "node:test";
 import {cpu, percent, samples} from "../src/data/numbers.ts";
-import {secondsBack} from "../src/data/profile.ts";
-import {rangeInWords, seconds} from "../src/data/time.ts";
+import {rangeInWords, seconds, secondsBack} from "../src/data/time.ts";
 
 test("moments are read as the API reads them", () => {
   const now = 1_800_000_000;

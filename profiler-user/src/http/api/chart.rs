@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, JSON, check_accepted};
 use super::compute::compute;
-use super::given::{Given, one_of};
+use super::given::Given;
 use super::parameters::{
     DEPTH, FROM, LINES, MAX_NODES, PID, POINTS, Parameter, QUERY, SECONDS, STEP, TID, UNTIL,
 };
@@ -108,8 +108,7 @@ pub(super) async fn chart(
     check_accepted(&headers, JSON)?;
     let given = Given::read(&TAKES, decoded(pairs)?)?;
     let range = Range::read(&given, &FROM, &UNTIL, &app.live)?;
-    let mut selector = given.selector(&QUERY)?;
-    selector.matchers.extend(one_of(&given.pids(&PID)?));
+    let mut selector = given.series(&QUERY, &given.pids(&PID)?)?;
     let tid = given.integer_if_given(&TID)?.map(|tid| tid.to_string());
     let tid = tid.map(|tid| Matcher::new("tid", Comparison::Equal, &tid).expect("no regular expression"));
     selector.matchers.extend(tid);

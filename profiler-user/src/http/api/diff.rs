@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, HTML, JSON, check_accepted};
 use super::compute::compute;
-use super::given::{Given, one_of};
+use super::given::Given;
 use super::parameters::{
     DIFF_FORMAT, FOCUS, LEFT_FROM, LEFT_QUERY, LEFT_UNTIL, LIMIT, LINES, MAX_NODES, NORMALISE, PID,
     Parameter, RIGHT_FROM, RIGHT_QUERY, RIGHT_UNTIL, THREADS,
@@ -137,8 +137,7 @@ pub(super) async fn diff(
     let pids = given.pids(&PID)?;
     let side = |from, until, query| {
         let range = Range::read(&given, from, until, &app.live)?;
-        let mut selector = given.selector(query)?;
-        selector.matchers.extend(one_of(&pids));
+        let selector = given.series(query, &pids)?;
         let by = view.labels();
         let (since, until) = (range.since, range.until);
         let select = Select { since, until, selector, by, stacks: true, ..Select::default() };

@@ -149,12 +149,19 @@ impl Given {
     }
 
     /// A selector; without: all.
-    pub(super) fn selector(&self, parameter: &Parameter) -> Result<Selector, HttpError> {
+    fn selector(&self, parameter: &Parameter) -> Result<Selector, HttpError> {
         let Some(text) = self.text(parameter) else { return Ok(Selector::default()) };
         selector::parse(text).map_err(|why| {
             let error = format!("{}={:?} is no selector: {why}", parameter.name, shortened(text));
             HttpError::bad_request(error, parameter.allowed())
         })
+    }
+
+    /// Which series: those of a selector that are of one of these processes; none: of any.
+    pub(super) fn series(&self, parameter: &Parameter, pids: &[Pid]) -> Result<Selector, HttpError> {
+        let mut selector = self.selector(parameter)?;
+        selector.matchers.extend(one_of(pids));
+        Ok(selector)
     }
 
     /// Names of labels, each once.
@@ -207,7 +214,7 @@ impl Given {
 }
 
 /// The condition that a process is one of these.
-pub(super) fn one_of(pids: &[Pid]) -> Option<Matcher> {
+fn one_of(pids: &[Pid]) -> Option<Matcher> {
     if pids.is_empty() {
         return None;
     }

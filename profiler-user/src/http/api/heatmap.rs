@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, JSON, check_accepted};
 use super::compute::compute;
-use super::given::{Given, one_of};
+use super::given::Given;
 use super::parameters::{FROM, PARTS, PID, Parameter, QUERY, SECONDS, UNTIL};
 use super::range::Range;
 use super::tree::seconds;
@@ -55,8 +55,7 @@ pub(super) async fn heatmap(
     check_accepted(&headers, JSON)?;
     let given = Given::read(&TAKES, decoded(pairs)?)?;
     let range = Range::read(&given, &FROM, &UNTIL, &app.live)?.at_most(MOST_SECONDS, &FROM)?;
-    let mut selector = given.selector(&QUERY)?;
-    selector.matchers.extend(one_of(&given.pids(&PID)?));
+    let selector = given.series(&QUERY, &given.pids(&PID)?)?;
     let parts: u64 = given.word(&PARTS)?.parse().expect("the words are numbers");
     let cells = range.length() / NANOSECONDS * parts;
     if cells > MOST_CELLS {

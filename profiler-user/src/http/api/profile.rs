@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 use super::answer::{Answer, check_accepted};
 use super::compute::compute;
 use super::formats;
-use super::given::{Given, one_of};
+use super::given::Given;
 use super::parameters::{
     DEPTH, FOCUS, FORMAT, FROM, LEAST_SHARE, LINES, MAX_NODES, PID, PROCESSES, Parameter, QUERY, SEARCH,
     SECONDS, THREADS, UNTIL, ZOOM_X, ZOOM_Y,
@@ -81,8 +81,7 @@ pub(super) struct Question {
 impl Question {
     pub(super) fn read(given: &Given, live: &Live) -> Result<Question, HttpError> {
         let pids = given.pids(&PID)?;
-        let mut selector = given.selector(&QUERY)?;
-        selector.matchers.extend(one_of(&pids));
+        let selector = given.series(&QUERY, &pids)?;
         let depth = given.integer_if_given(&DEPTH)?;
         Ok(Question {
             range: Range::read(given, &FROM, &UNTIL, live)?,

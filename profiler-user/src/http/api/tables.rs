@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, JSON, check_accepted};
 use super::compute::{brief, compute};
-use super::given::{Given, one_of};
+use super::given::Given;
 use super::parameters::{
     BY, FOCUS, FROM, GROUPS, LIMIT, LINES, PID, POINTS, Parameter, QUERY, SECONDS, SORT, STEP, UNTIL,
     is_label_name,
@@ -158,8 +158,7 @@ struct OtherValues {
 /// The question without what is apart, and its range.
 fn question(given: &Given, live: &Live) -> Result<(Select, Range), HttpError> {
     let range = Range::read(given, &FROM, &UNTIL, live)?;
-    let mut selector = given.selector(&QUERY)?;
-    selector.matchers.extend(one_of(&given.pids(&PID)?));
+    let selector = given.series(&QUERY, &given.pids(&PID)?)?;
     Ok((Select { since: range.since, until: range.until, selector, ..Select::default() }, range))
 }
 

@@ -5,6 +5,7 @@ import {useEffect, useRef, useState} from "preact/hooks";
 import {address, ask, type Parameters} from "../api/client.ts";
 import {follow} from "../api/live.ts";
 import type * as schema from "../api/schema.ts";
+import {secondsBack} from "./time.ts";
 import {treeOfDifference, treeOfProfile} from "../model/wire.ts";
 import type {Tree} from "../model/tree.ts";
 import {selector, type Range, type View} from "../state/view.ts";
@@ -56,13 +57,6 @@ export function bothSides(view: View): Parameters {
     max_nodes: MOST_NODES,
     limit: 1000,
   };
-}
-
-/** The seconds of a range that ends now; `null`: it is another. */
-export function secondsBack(range: Range): number | null {
-  const found = /^now-(\d+)([smhdw])$/.exec(range.from);
-  if (!found || range.until !== "now") return null;
-  return Number(found[1]) * {s: 1, m: 60, h: 3600, d: 86_400, w: 604_800}[found[2] as "s"]!;
 }
 
 /** Seconds between two pictures of a range that is followed. Short ones are for who waits for something to show, within a

@@ -17,13 +17,22 @@ export function seconds(moment: string, now: number): number {
   return Date.parse(moment) / 1000;
 }
 
+/** `now-15m` up to now, as number and unit; `null`: the range is another. */
+function lastOf(range: Range): {count: number; unit: [number, string]} | null {
+  const found = /^now-(\d+)([smhdw])$/.exec(range.from);
+  return found && range.until === "now" ? {count: Number(found[1]), unit: UNITS[found[2]!]!} : null;
+}
+
+/** The seconds of a range that ends now; `null`: it is another. */
+export function secondsBack(range: Range): number | null {
+  const last = lastOf(range);
+  return last && last.count * last.unit[0];
+}
+
 /** `in the last 5 minutes`, `from 12:00:00 to 12:05:00`. */
 export function rangeInWords(range: Range): string {
-  const back = /^now-(\d+)([smhdw])$/.exec(range.from);
-  if (back && range.until === "now") {
-    const unit = UNITS[back[2]!]![1];
-    return back[1] === "1" ? `in the last ${unit}` : `in the last ${back[1]} ${unit}s`;
-  }
+  const last = lastOf(range);
+  if (last) return last.count === 1 ? `in the last ${last.unit[1]}` : `in the last ${last.count} ${last.unit[1]}s`;
   const now = Date.now() / 1000;
   return `from ${clock(seconds(range.from, now))} to ${clock(seconds(range.until, now))}`;
 }

@@ -1,6 +1,7 @@
 // The order of the table's rows: which match what was searched, sorted by which column. It must not know the page.
 
 import {changeOf, type Sides} from "../model/changes.ts";
+import {compile} from "../model/search.ts";
 import {nameOf, type Functions} from "../model/functions.ts";
 
 /** Columns that a table can be sorted by, as the address names them. */
@@ -38,13 +39,9 @@ export interface Searched {
 }
 
 export function searched(text: string): Searched {
-  if (text === "") return {pattern: null, wrong: ""};
-  try {
-    return {pattern: new RegExp(text, "i"), wrong: ""};
-  } catch (error) {
-    // `Invalid regular expression: /(/i: Unterminated group`: the last part is what there is to know.
-    return {pattern: null, wrong: (error as Error).message.split(": ").at(-1)!};
-  }
+  const {pattern, error} = compile(text);
+  // `/(/i: Unterminated group`: the last part is what there is to know beside the input.
+  return {pattern, wrong: error.split(": ").at(-1)!};
 }
 
 const isUsed = ({total, before}: Functions, at: number) => total[at] !== 0 || (before?.total[at] ?? 0) !== 0;

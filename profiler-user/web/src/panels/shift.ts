@@ -1,6 +1,6 @@
 // The other side's range of a comparison: the same length, some time earlier. It must not know the page.
 
-import {secondsBack} from "../data/profile.ts";
+import {secondsBack} from "../data/time.ts";
 import {seconds} from "../data/time.ts";
 import type {Range} from "../state/view.ts";
 

@@ -1,13 +1,12 @@
 // Steps of a person that buttons and keys have in common. It must not know either.
 
-import {INITIAL, type View} from "../state/view.ts";
+import {INITIAL, reachesNow, type View} from "../state/view.ts";
 
 /** Live on or off; what does not reach to the present begins with the last minute. */
 export function toggleLive(view: View): Partial<View> {
   if (view.live) return {live: false};
-  const reaches = view.range.until === "now" && view.range.from.startsWith("now-");
   const stopped = view.compare ? toggleCompare(view) : {};
-  return {...stopped, live: true, window: null, ...(reaches ? {} : {range: {from: "now-1m", until: "now"}})};
+  return {...stopped, live: true, window: null, ...(reachesNow(view.range) ? {} : {range: {from: "now-1m", until: "now"}})};
 }
 
 /** Comparison on, with the same before as after until somebody chooses, in the colours of a difference; or off. */

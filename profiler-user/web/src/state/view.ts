@@ -18,6 +18,11 @@ export interface Range {
   until: string;
 }
 
+/** Whether it ends now, and is so long: only that can follow the present. */
+export function reachesNow({from, until}: Range): boolean {
+  return until === "now" && from.startsWith("now-");
+}
+
 /** Matchers by label: `service` → `checkout`; several values of a label are alternatives. */
 export type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -114,8 +119,7 @@ export function parse(text: string): View {
   const before = filtersOf(query, FILTER_BEFORE);
   return {
     range,
-    // Only what reaches to the present can follow it.
-    live: flag("live", INITIAL.live) && range.until === "now" && range.from.startsWith("now-") && !compared,
+    live: flag("live", INITIAL.live) && reachesNow(range) && !compared,
     window: rangeOf(query.get("wfrom"), query.get("wuntil")),
     by: query.get("by") || INITIAL.by,
     filters: filtersOf(query, FILTER),
@@ -162,8 +166,7 @@ export function format(view: View): string {
   };
   const {compare} = view;
   range("", view.range, INITIAL.range);
-  const canBeLive = view.range.until === "now" && view.range.from.startsWith("now-") && !compare;
-  if (canBeLive) flag("live", view.live, INITIAL.live);
+  if (reachesNow(view.range) && !compare) flag("live", view.live, INITIAL.live);
   range("w", view.window, null);
   text("by", view.by, INITIAL.by);
   filters(FILTER, view.filters);
