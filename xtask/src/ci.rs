@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("web verify", web_verify),
     ("pythons", |_| pythons::provide(on_ci()).map(|()| Done::Passed)),
     ("test", test),
+    ("web e2e", web_e2e),
     ("fuzz", fuzz_all),
     ("truth", truth_rate),
     ("doc", doc),
@@ -122,6 +123,18 @@ fn web_verify(root: &Path) -> Result<Done> {
     }
     web::verify(root)?;
     web::test(root, &[]).map(|()| Done::Passed)
+}
+
+/// The viewer in a browser. A developer without root or Chromium can do without; CI gets both or fails.
+fn web_e2e(root: &Path) -> Result<Done> {
+    match web::Runner::find(root, on_ci()) {
+        Ok(runner) => {
+            web::report(&runner.run(&[])?);
+            Ok(Done::Passed)
+        }
+        Err(error) if !on_ci() => Ok(Done::Skipped(format!("{error:#}"))),
+        Err(error) => Err(error),
+    }
 }
 
 /// A short form of `cargo xtask truth`.

@@ -147,6 +147,7 @@ test("seconds that are dragged over lead to their flame graph", async () => {
   await page.getByText(/, 100 to 200 ms: /).waitFor({state: "attached"});
   await page.keyboard.press("Enter");
   await page.getByText(/, 1 s, /).waitFor();
+  await until(() => page.getByRole("button", {name: "Flame graph of this"}).evaluate((button) => button === document.activeElement));
   await page.keyboard.press("Enter");
   await page.waitForURL((url) => url.searchParams.get("from") === String(now - 2));
   assert.equal(query(page).get("until"), String(now - 1));
