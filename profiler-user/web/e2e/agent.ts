@@ -1,7 +1,7 @@
 // A real agent with real programs to look at, for the tests in a real browser.
 
 import {type ChildProcess, execFileSync, spawn} from "node:child_process";
-import {mkdtempSync, rmSync} from "node:fs";
+import {chmodSync, cpSync, mkdtempSync, readdirSync, rmSync} from "node:fs";
 import {createServer} from "node:net";
 import {tmpdir} from "node:os";
 import {join} from "node:path";
@@ -48,10 +48,26 @@ function ended(child: ChildProcess): Promise<void> {
 
 const PYTHON = execFileSync("sh", ["-c", "command -v python3"]).toString().trim();
 
+let open = "";
+
+/** Where a file of `e2e/programs` is that every user of the machine may read, wherever the checkout is: without a token
+ *  the agent shows no other source files. */
+function programPath(name: string): string {
+  if (open === "") {
+    // As `/tmp` may be its owner's alone.
+    open = mkdtempSync("/var/tmp/viewer-");
+    process.on("exit", () => rmSync(open, {recursive: true}));
+    const programs = join(open, "programs");
+    cpSync(join(VIEWER, "e2e", "programs"), programs, {recursive: true});
+    for (const folder of [open, programs]) chmodSync(folder, 0o755);
+    for (const file of readdirSync(programs)) chmodSync(join(programs, file), 0o644);
+  }
+  return join(open, "programs", name);
+}
+
 /** A Python program that runs until it is ended: a file of `e2e/programs`. */
 export function program(name: string, args: readonly string[] = [], environment: Record<string, string> = {}): ChildProcess {
-  const path = join(VIEWER, "e2e", "programs", name);
-  return spawn(PYTHON, [path, ...args], {stdio: "ignore", env: {...process.env, ...environment}});
+  return spawn(PYTHON, [programPath(name), ...args], {stdio: "ignore", env: {...process.env, ...environment}});
 }
 
 /** An agent that is ready, beside programs that run until its end. */
