@@ -48,6 +48,18 @@ export function address(path: string, parameters: Parameters): string {
   return text === "" ? path : `${path}?${text}`;
 }
 
+/** When the page was last on its way to another one, in milliseconds of its clock. */
+let left = -Infinity;
+const LEAVING_MS = 5000;
+// Tests of this file have no page.
+globalThis.addEventListener?.("beforeunload", () => (left = performance.now()));
+
+/** Asked for as a page again, this one leads to the login. Not while it is on its way elsewhere: that would call it back. A way that
+ * ends in a download leaves the page where it is, so this is forgotten after a while, and the next answer leads to the login. */
+function sessionHasEnded(): void {
+  if (performance.now() - left > LEAVING_MS) location.reload();
+}
+
 /** The answer of a route. Throws [`Refused`], [`Gone`], or an `AbortError` if `signal` was aborted. */
 export function ask<Path extends keyof Routes>(path: Path, parameters: Parameters, signal: AbortSignal): Promise<Routes[Path]> {
   return askAt<Routes[Path]>(address(path, parameters), signal);
@@ -65,8 +77,7 @@ export async function askAt<Answer>(url: string, signal: AbortSignal): Promise<A
     if (signal.aborted) throw error;
     throw new Gone(error);
   }
-  // The session has ended: asked for as a page, this leads to the login.
-  if (answer.status === 401) location.reload();
+  if (answer.status === 401) sessionHasEnded();
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -93,7 +104,7 @@ export async function whyNoStream(url: string, signal: AbortSignal): Promise<Ref
     stop.abort();
     return null;
   }
-  if (answer.status === 401) location.reload();
+  if (answer.status === 401) sessionHasEnded();
   try {
     const {error, hint} = (await answer.json()) as schema.Error;
     return new Refused(answer.status, error, hint);

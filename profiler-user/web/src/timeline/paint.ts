@@ -8,6 +8,9 @@ import {hatch, type Surface} from "./canvas.ts";
 /** Where the plot is on the canvas. */
 export const MARGIN = {left: 34, right: 8, top: 14, bottom: 16};
 
+/** CPUs that a plot is high at least: the marks of less would not fit in its margin, and say nothing. */
+const LEAST_CPUS = 0.01;
+
 export type Side = "before" | "after";
 
 export interface Selection {
@@ -46,7 +49,7 @@ export function paintAreas(surface: Surface, {stack, window, colors, lit}: Areas
   const {x} = scale(window, width);
   const bottom = height - MARGIN.bottom;
   const [left, right] = [MARGIN.left, width - MARGIN.right];
-  const marks = valueTicks(stack.highest, Math.max(1, Math.floor((bottom - MARGIN.top) / 22)));
+  const marks = valueTicks(Math.max(stack.highest, LEAST_CPUS), Math.max(1, Math.floor((bottom - MARGIN.top) / 22)));
   const highest = marks.at(-1)!.at;
   const y = (value: number) => bottom - (value / highest) * (bottom - MARGIN.top);
 
