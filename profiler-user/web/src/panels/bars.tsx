@@ -27,14 +27,15 @@ export function signedPoints(share: number): string {
   return `${Number(text) === 0 ? "±" : sign(share)}${text} pp`;
 }
 
-/** A change beside the largest one: to the right and red for more, to the left and blue for less. */
+/** A change beside the largest one: to the right and red for more, to the left and blue for less. The kind is on the parts
+ * themselves: on the bar around them, Chromium left parts of some rows in the colours that they had before it changed. */
 export function ChangeBar({value, largest, text}: {value: number; largest: number; text: string}) {
   const part = largest > 0 ? Math.min(Math.abs(value) / largest, 1) : 0;
   const kind = value > 0 ? "more" : value < 0 ? "less" : "same";
   return (
-    <span class={`bar change ${kind}`}>
-      <span class="fill" style={{width: `${50 * part}%`, left: value < 0 ? `${50 - 50 * part}%` : "50%"}} />
-      <span class="said">{text}</span>
+    <span class="bar change">
+      <span class={`fill ${kind}`} style={{width: `${50 * part}%`, left: value < 0 ? `${50 - 50 * part}%` : "50%"}} />
+      <span class={`said ${kind}`}>{text}</span>
     </span>
   );
 }
