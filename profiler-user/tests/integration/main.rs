@@ -59,6 +59,7 @@ mod sources;
 mod store;
 mod store_disk;
 mod store_kill;
+mod store_questions;
 mod subinterpreters;
 mod target;
 mod threads;
