@@ -66,6 +66,9 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         rows.read(&Input::read(&path)?, args.input_format)?;
     }
     let rows = rows.finish()?;
+    for remark in &rows.remarks {
+        eprintln!("firetower: {remark}");
+    }
     let svg = drawing.draw(&rows)?;
     match output {
         Some(mut output) => {

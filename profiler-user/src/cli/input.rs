@@ -51,16 +51,14 @@ impl Input {
         Failure::new(exit, format!("{}: {error}", self.name)).hint(error.hint())
     }
 
-    /// Says on stderr what was not taken over.
-    pub(super) fn report(&self, skipped: u64, notes: &[String]) {
-        if skipped > 0 {
-            let (lines, are) =
-                if skipped == 1 { ("line", "is no stack") } else { ("lines", "are no stacks") };
-            eprintln!("firetower: {}: ignored {skipped} {lines} that {are}", self.name);
-        }
-        for note in notes {
-            eprintln!("firetower: {}: {note}", self.name);
-        }
+    /// What was not taken over of it, a line for each thing that is to be said.
+    pub(super) fn remarks(&self, skipped: u64, notes: &[String]) -> Vec<String> {
+        let lines = match skipped {
+            0 => None,
+            1 => Some("ignored 1 line that is no stack".to_owned()),
+            more => Some(format!("ignored {more} lines that are no stacks")),
+        };
+        lines.iter().chain(notes).map(|text| format!("{}: {text}", self.name)).collect()
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) enum MinWidth {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Options of flamegraph.pl")]
 pub struct Args {
     /// Title [default: Flame Graph, Icicle Graph or Flame Chart]
@@ -70,7 +71,7 @@ pub struct Args {
     /// Colour by a hash of the name: names that begin alike look alike
     #[arg(long)]
     pub(super) hash: bool,
-    /// Colour at random, anew each time
+    /// Colour each box at random, whatever its name is
     #[arg(long)]
     pub(super) random: bool,
     /// Take colours from the file palette.map in this folder, and add new ones to it

@@ -45,6 +45,8 @@ pub(super) struct Rows {
     in_order: Vec<((String, bool), Counts)>,
     unit: Option<(Unit, String)>,
     skipped: u64,
+    /// What is to be said of the files.
+    remarks: Vec<String>,
 }
 
 /// Stacks in the order in which they are drawn.
@@ -57,11 +59,20 @@ pub(super) struct Drawn {
     pub(super) unit: Unit,
     /// Of counts.
     pub(super) total: u64,
+    /// What was not taken over of the files, for the user.
+    pub(super) remarks: Vec<String>,
 }
 
 impl Rows {
     pub(super) fn new(reading: Reading) -> Rows {
-        Rows { reading, rows: IndexMap::default(), in_order: Vec::new(), unit: None, skipped: 0 }
+        Rows {
+            reading,
+            rows: IndexMap::default(),
+            in_order: Vec::new(),
+            unit: None,
+            skipped: 0,
+            remarks: Vec::new(),
+        }
     }
 
     /// Adds a file's stacks. Text that `flamegraph.pl` reads itself stays as it is, unless a format was asked for.
@@ -91,7 +102,7 @@ impl Rows {
         } else {
             match import::read_as(&bytes, format) {
                 Err(error) if error.is_empty() => {
-                    input.report(0, &[error.to_string()]);
+                    self.remarks.extend(input.remarks(0, &[error.to_string()]));
                     Ok(())
                 }
                 imported => self.imported(input, &imported.map_err(failed)?),
@@ -115,7 +126,7 @@ impl Rows {
             self.add(frames, parts.before.is_some(), counts);
         }
         self.skipped += skipped;
-        input.report(skipped, &[]);
+        self.remarks.extend(input.remarks(skipped, &[]));
         Ok(())
     }
 
@@ -140,7 +151,7 @@ impl Rows {
             let counts = Counts { before: 0, after: u128::from(count) * BILLION };
             self.add(frames.into_iter().rev(), false, counts);
         }
-        input.report(imported.skipped, &imported.notes);
+        self.remarks.extend(input.remarks(imported.skipped, &imported.notes));
         Ok(())
     }
 
@@ -187,7 +198,7 @@ impl Rows {
     /// # Errors
     /// [`Exit::NoSamples`] if there are none, [`Exit::BadInput`] if there are too many.
     pub(super) fn finish(self) -> Result<Drawn, Failure> {
-        let Rows { reading, rows, in_order, unit, skipped } = self;
+        let Rows { reading, rows, in_order, unit, skipped, remarks } = self;
         let mut rows: Vec<((String, bool), Counts)> =
             if reading.in_order { in_order } else { rows.into_iter().collect() };
         let totals = rows.iter().fold(Counts::default(), |sum, (_, counts)| Counts {
@@ -218,6 +229,7 @@ impl Rows {
             rows,
             factor: unit_size as f64 / BILLION as f64,
             unit: unit.map_or(Unit::Samples, |(unit, _)| unit),
+            remarks,
         })
     }
 }
