@@ -7,7 +7,11 @@ pub mod doctor;
 mod dump;
 pub mod exit;
 mod failures;
+mod flamegraph;
+mod input;
+mod links;
 mod logging;
+mod output_file;
 mod process;
 mod record;
 mod serve;
@@ -38,13 +42,14 @@ enum Command {
     Record(record::Args),
     Dump(dump::Args),
     Serve(serve::Args),
+    Flamegraph(flamegraph::Args),
     /// Say whether capture would work here, and if not what is missing and what to do
     Doctor(doctor::Args),
 }
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(links::resolved(std::env::args_os())) {
         Ok(cli) => cli,
         // `--help` and `--version` come this way too: to stdout, with code 0.
         Err(error) => {
@@ -68,6 +73,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Record(args) => record::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Flamegraph(args) => flamegraph::run(&args),
         Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),
     }
 }
