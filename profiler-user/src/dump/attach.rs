@@ -72,10 +72,7 @@ impl Attached {
 }
 
 /// What a process is about to lose at its exit can fail in many ways, all of which mean the same: [`DumpError::Gone`].
-pub(super) fn unless_gone<T>(
-    pid: Pid,
-    read: impl FnOnce() -> Result<T, DumpError>,
-) -> Result<T, DumpError> {
+pub(super) fn unless_gone<T>(pid: Pid, read: impl FnOnce() -> Result<T, DumpError>) -> Result<T, DumpError> {
     let started = identity::started(pid).ok_or(DumpError::Gone)?;
     read().map_err(|error| match identity::started(pid) {
         Some(still) if still == started => error,

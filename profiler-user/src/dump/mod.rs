@@ -99,7 +99,7 @@ pub struct Frames {
 }
 
 /// Why a stack is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Why {
     /// It was another one each time it was looked at.
     Moving,

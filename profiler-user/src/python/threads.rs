@@ -241,7 +241,12 @@ impl Offsets {
     ///
     /// # Errors
     /// [`ListError::Inconsistent`] also while a GIL is changing hands.
-    pub fn holders(&self, memory: &dyn Memory, layout: &PyLayout, runtime: u64) -> Result<Holders, ListError> {
+    pub fn holders(
+        &self,
+        memory: &dyn Memory,
+        layout: &PyLayout,
+        runtime: u64,
+    ) -> Result<Holders, ListError> {
         let (interp_gil, locked, last_holder, free_threaded) = match self.gil {
             Gil::Untold => return Ok(Holders::Untold),
             Gil::Shared(holder) => {
@@ -284,7 +289,12 @@ impl Offsets {
     }
 
     /// The thread state at an address that [`Offsets::holders`] told.
-    pub fn state(&self, memory: &dyn Memory, layout: &PyLayout, address: u64) -> Result<ThreadState, MemoryError> {
+    pub fn state(
+        &self,
+        memory: &dyn Memory,
+        layout: &PyLayout,
+        address: u64,
+    ) -> Result<ThreadState, MemoryError> {
         let interpreter = memory.read_u64(address.wrapping_add(self.interp))?;
         let interpreter_id = match self.interp_id {
             Some(offset) => memory.read_u64(interpreter.wrapping_add(offset))? as i64,
