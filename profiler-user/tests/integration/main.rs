@@ -40,6 +40,8 @@ mod metrics;
 mod pprof;
 mod program;
 mod prometheus;
+mod pyflame;
+mod pyflame_options;
 mod pypi;
 mod pythons;
 mod races;
