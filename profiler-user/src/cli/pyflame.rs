@@ -68,7 +68,7 @@ Needs the right to read the process's memory: its user's, or CAP_SYS_PTRACE. No 
 )]
 pub struct Args {
     /// Process to sample
-    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    #[arg(short, long, value_name = "PID", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
     pid: Option<u32>,
     /// The same, as old versions of pyflame had it
     #[arg(value_name = "PID", hide = true, conflicts_with = "pid", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]

@@ -20,7 +20,7 @@ use crate::python::threads::ThreadState;
 /// How often a thread is looked at, at most.
 const TRIES: u32 = 40;
 /// How often at least, however late it is.
-const LEAST_TRIES: u32 = 3;
+const LEAST_TRIES: u32 = 10;
 /// How often a thread that holds still may have a stack that makes no sense, or none, before that is the answer: both are
 /// so for a few instructions of a running one.
 const DOUBTS: u32 = 3;

@@ -14,10 +14,10 @@ use std::time::Instant;
 use crate::dump::names::Names;
 use crate::dump::{Attached, Frames, Why, task_of};
 use crate::model::{Frame, FrameKind, Reason, StackId, Stacks};
-use crate::process::identity;
 use crate::process::memory::{Memory, MemoryError};
 use crate::process::still::{Follower, RUNNABLE};
 use crate::process::tasks::{self, Task};
+use crate::process::{identity, prompt};
 use crate::python::threads::{Holders, ListError, ThreadState};
 
 use catch::Caught;
@@ -81,8 +81,10 @@ pub struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    /// A sampler of this process.
+    /// A sampler of this process, for the thread that calls it: that is made prompt.
     pub fn new(process: &'a Attached, which: Which) -> Sampler<'a> {
+        // Every thread's stack can take long.
+        prompt::ask(which == Which::Running);
         let memory = process.memory();
         Sampler {
             process,
