@@ -26,3 +26,4 @@ pub mod recording;
 pub mod render;
 pub mod store;
 pub mod symbolize;
+pub mod wall;

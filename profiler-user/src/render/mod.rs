@@ -11,6 +11,7 @@ pub mod html;
 pub mod json;
 pub mod jsonl;
 pub mod pprof;
+pub mod pyflame;
 pub mod speedscope;
 pub mod svg;
 mod tables;

@@ -42,6 +42,8 @@ mod metrics;
 mod pprof;
 mod program;
 mod prometheus;
+mod pyflame;
+mod pyflame_options;
 mod pypi;
 mod pythons;
 mod races;

@@ -22,6 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("merge", &["model"]),
     ("symbolize", &["model", "capture", "merge", "process", "python", "native"]),
     ("dump", &["model", "process", "python"]),
+    // A tick is a small dump.
+    ("wall", &["model", "process", "python", "dump"]),
     ("aggregate", &["model", "symbolize"]),
     ("store", &["model", "aggregate", "allocator"]),
     ("query", &["model", "aggregate", "store"]),
@@ -48,6 +50,7 @@ const EVERY: &[&str] = &[
     "merge",
     "symbolize",
     "dump",
+    "wall",
     "aggregate",
     "store",
     "query",
