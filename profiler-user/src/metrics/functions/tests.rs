@@ -108,7 +108,8 @@ fn everything_is_in_a_series_or_in_the_remainder() {
 
 #[test]
 fn by_total_time_what_is_on_every_stack_leaves_its_place_to_what_is_on_some() {
-    let stack = [("main", 500), ("run", 500), ("serve", 495), ("handle", 480), ("look_up", 95), ("send", 200)];
+    let stack =
+        [("main", 500), ("run", 500), ("serve", 495), ("handle", 480), ("look_up", 95), ("send", 200)];
     let mut bench = Bench::ranked(Rank::Total);
     bench.run_of(60, 500, &stack);
     assert_eq!(bench.names(), ["handle", "look_up", "send"]);
