@@ -3,8 +3,8 @@
     worker.py before|after KEYSTONE-PORT
 
 It runs `NotificationService`, the class that `ceilometer-agent-notification` runs, with the configuration files that Ceilometer
-brings. Prints `READY` when it is warm, works until standard input ends, and prints what it counted since `READY` as one
-object of JSON.
+brings. Prints `READY` when it is warm, and for each line on standard input what it has counted so far as an object of JSON:
+two of them tell what was between. Ends when standard input does.
 """
 
 import json
@@ -125,33 +125,24 @@ def main():
     while broker.done < WARM_UP:
         time.sleep(0.01)
 
-    def counts():
-        return time.time(), clocks.process_cpu(), broker.done, lookups.calls, lookups.seconds, broker.cpu
+    outside, inside = clocks.cost_of_counting()
 
-    before = counts()
+    def counts():
+        return {
+            "seconds": time.time(),
+            "cpu_seconds": clocks.process_cpu(),
+            "messages": broker.done,
+            "get_endpoint_calls": lookups.calls,
+            "get_endpoint_cpu_seconds": lookups.seconds,
+            "counting_cpu_seconds": (outside + inside) * lookups.calls,
+            "sending_cpu_seconds": broker.cpu,
+        }
+
     print("READY")
     sys.stdout.flush()
-    sys.stdin.read()
-    after = counts()
-    seconds, cpu, messages, calls, inside, sending = [end - start for start, end in zip(before, after)]
-    outside_cost, inside_cost = clocks.cost_of_counting()
-    print(
-        json.dumps(
-            {
-                "seconds": seconds,
-                "cpu_seconds": cpu,
-                "messages": messages,
-                "get_endpoint_calls": calls,
-                "get_endpoint_cpu_seconds": inside,
-                "get_endpoint_share": inside / cpu,
-                "counting_cpu_share": (outside_cost + inside_cost) * calls / cpu,
-                "counting_cpu_share_inside": inside_cost * calls / cpu,
-                "sending_cpu_share": sending / cpu,
-            },
-            sort_keys=True,
-        )
-    )
-    sys.stdout.flush()
+    while sys.stdin.readline():
+        print(json.dumps(counts(), sort_keys=True))
+        sys.stdout.flush()
     broker.stop()
     worker.terminate()
     if errors.seen:

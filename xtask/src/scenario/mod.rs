@@ -121,7 +121,8 @@ struct Run {
 /// Starts the worker, records it when it is warm, and ends it.
 fn record(way: Way, settings: &Settings<'_>, firetower: &Path, seconds: u32) -> Result<Run> {
     eprintln!("{}: the worker starts, and is recorded for {seconds} s", way.name());
-    let worker = Worker::start(way, settings)?;
+    let mut worker = Worker::start(way, settings)?;
+    let earlier = worker.counts()?;
     let file = |ending: &str| settings.logs.join(format!("{}.{ending}", way.name()));
     let (svg, folded) = (file("svg"), file("folded"));
     // A recording writes one format. Both are of the same seconds, each with samples of its own.
@@ -135,7 +136,8 @@ fn record(way: Way, settings: &Settings<'_>, firetower: &Path, seconds: u32) -> 
     for recording in recordings {
         recording?.finish(Duration::from_secs(seconds.into()) + PATIENCE)?;
     }
-    let counts = worker.finish()?;
+    let counts = worker.counts()?.since(&earlier);
+    worker.finish()?;
     let samples = Samples::read(&folded, FUNCTION)?;
     Ok(Run { way, counts, samples, svg, folded })
 }
@@ -154,6 +156,7 @@ fn table(args: &Args, runs: &[Run]) -> Table {
         ("truth_percent", "% by counters"),
         ("calls_per_message", "calls/message"),
         ("counting_percent", "counting %"),
+        ("sending_percent", "sending %"),
     ];
     let mut table = Table::new("ceilometer", title, columns);
     for run in runs {
@@ -164,9 +167,10 @@ fn table(args: &Args, runs: &[Run]) -> Table {
             Cell::Number(counts.milliseconds_per_message(), 2),
             Cell::Number(100.0 * run.samples.share(), 1),
             Cell::Number(run.samples.all as f64, 0),
-            Cell::Number(100.0 * counts.get_endpoint_share, 1),
+            Cell::Number(100.0 * counts.share(), 1),
             Cell::ratio(counts.get_endpoint_calls as f64, messages, 2),
-            Cell::Number(100.0 * counts.counting_cpu_share, 2),
+            Cell::percent(counts.counting_cpu_seconds, counts.cpu_seconds),
+            Cell::percent(counts.sending_cpu_seconds, counts.cpu_seconds),
         ]);
     }
     if let [before, after] = runs {

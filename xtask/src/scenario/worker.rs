@@ -3,7 +3,7 @@
 //! The agent's tests have this file too. It must not know how the worker is profiled.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -49,8 +49,8 @@ pub struct Settings<'a> {
     pub service: &'a str,
 }
 
-/// What the worker counted since it was warm. Times are CPU seconds of the worker, all of its threads.
-#[derive(Clone, Debug, Deserialize)]
+/// What the worker counted, up to a moment or between two. CPU times are of the worker, all of its threads.
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Counts {
     /// Seconds of wall time.
     pub seconds: f64,
@@ -60,13 +60,33 @@ pub struct Counts {
     pub messages: u64,
     /// Lookups of an endpoint.
     pub get_endpoint_calls: u64,
-    /// The share of the CPU time that went by in them.
-    pub get_endpoint_share: f64,
-    /// The share that the counting of them took.
-    pub counting_cpu_share: f64,
+    /// CPU time that went by in them.
+    pub get_endpoint_cpu_seconds: f64,
+    /// CPU time that counting them took.
+    pub counting_cpu_seconds: f64,
+    /// CPU time that it took to make messages and send them, which is no work of Ceilometer's.
+    pub sending_cpu_seconds: f64,
 }
 
 impl Counts {
+    /// What was counted since an earlier moment.
+    pub fn since(&self, earlier: &Counts) -> Counts {
+        Counts {
+            seconds: self.seconds - earlier.seconds,
+            cpu_seconds: self.cpu_seconds - earlier.cpu_seconds,
+            messages: self.messages - earlier.messages,
+            get_endpoint_calls: self.get_endpoint_calls - earlier.get_endpoint_calls,
+            get_endpoint_cpu_seconds: self.get_endpoint_cpu_seconds - earlier.get_endpoint_cpu_seconds,
+            counting_cpu_seconds: self.counting_cpu_seconds - earlier.counting_cpu_seconds,
+            sending_cpu_seconds: self.sending_cpu_seconds - earlier.sending_cpu_seconds,
+        }
+    }
+
+    /// The share of the CPU time that went by in lookups: the truth that a profile is held against.
+    pub fn share(&self) -> f64 {
+        self.get_endpoint_cpu_seconds / self.cpu_seconds
+    }
+
     /// CPU milliseconds for each message.
     pub fn milliseconds_per_message(&self) -> f64 {
         1e3 * self.cpu_seconds / self.messages as f64
@@ -118,19 +138,24 @@ impl Worker {
         self.worker.child.id()
     }
 
-    /// Ends it, and answers what it counted.
+    /// What it has counted so far.
+    ///
+    /// # Errors
+    /// If it does not answer: its log is in the message.
+    pub fn counts(&mut self) -> Result<Counts> {
+        let input = self.worker.child.stdin.as_mut().context("it is open until the end")?;
+        input.write_all(b"\n").context("the worker does not read")?;
+        let counts = self.worker.line()?;
+        serde_json::from_str(&counts).with_context(|| format!("no counts: {counts}"))
+    }
+
+    /// Ends it.
     ///
     /// # Errors
     /// If it does not end well, as when Ceilometer logged an error: its log is in the message.
-    pub fn finish(mut self) -> Result<Counts> {
-        self.worker.close();
-        let counts = self.worker.line()?;
-        let counts: Counts = serde_json::from_str(&counts).with_context(|| format!("no counts: {counts}"))?;
-        ensure!(counts.messages > 0, "no message was done");
+    pub fn finish(mut self) -> Result<()> {
         self.worker.end()?;
-        self.servers.close();
-        self.servers.end()?;
-        Ok(counts)
+        self.servers.end()
     }
 }
 
@@ -165,11 +190,8 @@ impl Program {
         }
     }
 
-    fn close(&mut self) {
-        drop(self.child.stdin.take());
-    }
-
     fn end(&mut self) -> Result<()> {
+        drop(self.child.stdin.take());
         let status = self.child.wait().context("it is our child")?;
         ensure!(status.success(), "{status}\n{}", self.said()?);
         Ok(())
