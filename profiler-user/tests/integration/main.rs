@@ -5,6 +5,7 @@ mod accounting;
 mod asynchronous;
 mod bad_input;
 mod builds;
+mod ceilometer;
 mod containers;
 mod dashboards;
 mod depth;
