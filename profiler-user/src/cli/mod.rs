@@ -3,11 +3,13 @@
 //! One file a subcommand; each has an `Args` (clap) and a `run` that answers the exit code or a [`Failure`]. Nothing
 //! here knows how profiling works: that is the subcommands' business, and they ask the agent.
 
+mod diff;
 pub mod doctor;
 mod dump;
 pub mod exit;
 mod failures;
 mod logging;
+mod new_file;
 mod process;
 mod record;
 mod serve;
@@ -37,6 +39,7 @@ struct Cli {
 enum Command {
     Record(record::Args),
     Dump(dump::Args),
+    Diff(diff::Args),
     Serve(serve::Args),
     /// Say whether capture would work here, and if not what is missing and what to do
     Doctor(doctor::Args),
@@ -67,6 +70,7 @@ fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Record(args) => record::run(&args),
         Command::Dump(args) => dump::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),
     }

@@ -18,9 +18,9 @@ use super::tree::{Amount, WireFrame, seconds};
 use super::{Pairs, decoded};
 use crate::http::error::HttpError;
 use crate::http::{App, Live};
-use crate::model::Profile;
 use crate::model::select::{Cancelled, Select};
-use crate::query::{self, Pair, View};
+use crate::model::{About, Profile, Weight};
+use crate::query::{self, Comparing, Order, Pair, Unit, View};
 
 pub(super) const TAKES: [&Parameter; 14] = [
     &LEFT_FROM,
@@ -147,15 +147,20 @@ pub(super) async fn diff(
     let mut right = side(&RIGHT_FROM, &RIGHT_UNTIL, &RIGHT_QUERY)?;
     let ranges = [left.range, right.range];
     let focus = given.short_text(&FOCUS)?.map(str::to_owned);
-    let normalised = given.switch(&NORMALISE)?.unwrap_or(false);
-    let limits = (given.integer(&MAX_NODES)? as usize, given.integer(&LIMIT)? as usize);
+    let comparing = Comparing {
+        units: (Unit::Nanoseconds, Unit::Nanoseconds),
+        normalised: given.switch(&NORMALISE)?.unwrap_or(false),
+        order: Order::Own,
+        max_nodes: given.integer(&MAX_NODES)? as usize,
+        max_changes: given.integer(&LIMIT)? as usize,
+    };
     let work = move |live: &Live, cancelled: &Cancelled| {
         let shape = (view, focus.as_deref());
         let (left_profile, left_side) = left.take(live, shape, cancelled)?;
         let (right_profile, right_side) = right.take(live, shape, cancelled)?;
         let complete = left_side.complete_since_unix_seconds <= seconds(left.range.since)
             && right_side.complete_since_unix_seconds <= seconds(right.range.since);
-        let diff = query::diff(&left_profile, &right_profile, normalised, limits);
+        let diff = query::diff(&left_profile, &right_profile, comparing);
         let difference = Difference::new(&diff, left_side, right_side);
         match saved {
             true => Answer::page("comparison", &difference, complete),
@@ -163,6 +168,22 @@ pub(super) async fn diff(
         }
     };
     Ok(compute(&app, work).await?.respond(&headers, &ranges))
+}
+
+/// What the viewer shows of a comparison that nobody asked the service for, as JSON. Both sides must have CPU time.
+pub(crate) fn comparison(
+    diff: &query::Diff,
+    left: &About,
+    right: &About,
+) -> Result<String, serde_json::Error> {
+    let side = |about: &About, total: Weight| Side {
+        start_unix_seconds: seconds(about.start),
+        duration_seconds: seconds(about.duration),
+        complete_since_unix_seconds: seconds(about.start),
+        total: Amount::new(total),
+    };
+    let (left, right) = (side(left, diff.total.left), side(right, diff.total.right));
+    serde_json::to_string(&Difference::new(diff, left, right))
 }
 
 impl Difference {
