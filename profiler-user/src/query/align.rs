@@ -1,52 +1,54 @@
 //! Lets a function be the same on both sides of a comparison where its first line has moved, as it does with every change of
-//! what stands above it in its file. It must not know what is compared.
+//! what stands above it in its file, and where one side was read from a format that does not tell what kind of function it is.
+//! It must not know what is compared.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Frame, Profile};
+use crate::model::{Frame, FrameKind, Profile};
 
-/// Of each function, by what it is but for its first line, its first lines on both sides.
-type FirstLines = FxHashMap<Frame, (BTreeSet<u32>, BTreeSet<u32>)>;
+/// What may differ between the sides.
+type Loose = (FrameKind, u32);
 
-/// Both profiles with the same first lines for the same functions. Where a side has several functions of one name in a file,
-/// lambdas for example, they stay apart if both sides have the same ones, and else are one.
+/// Both profiles with the same first lines and kinds for the same functions. Where a side has several functions of one name in
+/// a file, lambdas for example, they stay apart if both sides have the same ones, and else are one.
 pub(super) fn aligned<'a>(left: &'a Profile, right: &'a Profile) -> (Cow<'a, Profile>, Cow<'a, Profile>) {
-    let mut lines = FirstLines::default();
+    let mut seen: FxHashMap<Frame, (BTreeSet<Loose>, BTreeSet<Loose>)> = FxHashMap::default();
     for frame in left.stacks.frames() {
-        lines.entry(without_line(frame)).or_default().0.insert(frame.first_line);
+        seen.entry(bare(frame)).or_default().0.insert((frame.kind, frame.first_line));
     }
     for frame in right.stacks.frames() {
-        lines.entry(without_line(frame)).or_default().1.insert(frame.first_line);
+        seen.entry(bare(frame)).or_default().1.insert((frame.kind, frame.first_line));
     }
     // What is on one side only has no counterpart to differ from.
-    let moved = |(left, right): &(BTreeSet<u32>, BTreeSet<u32>)| {
-        left != right && !left.is_empty() && !right.is_empty()
-    };
-    lines.retain(|_, lines| moved(lines));
-    if lines.is_empty() {
+    seen.retain(|_, (left, right)| left != right && !left.is_empty() && !right.is_empty());
+    if seen.is_empty() {
         return (Cow::Borrowed(left), Cow::Borrowed(right));
     }
-    // The later side is the one whose source is at hand; a format without first lines has 0.
-    let now: FxHashMap<Frame, u32> = lines
+    let now: FxHashMap<Frame, Loose> = seen
         .into_iter()
         .map(|(frame, (left, right))| {
-            let known = right.iter().chain(&left).copied().find(|line| *line > 0);
-            (frame, known.unwrap_or(0))
+            // The later side is the one whose source is at hand; a format without first lines has 0.
+            let mut all = right.iter().chain(&left);
+            let line = all.clone().map(|(_, line)| *line).find(|line| *line > 0).unwrap_or(0);
+            let known = all.find(|(kind, _)| *kind != FrameKind::Other);
+            let kind = known.map_or(FrameKind::Other, |(kind, _)| *kind);
+            (frame, (kind, line))
         })
         .collect();
-    (Cow::Owned(renamed(left, &now)), Cow::Owned(renamed(right, &now)))
+    let renamed = |profile: &Profile| {
+        profile.shaped(|frame| match now.get(&bare(frame)) {
+            Some(&(kind, first_line)) => Frame { kind, first_line, ..frame.clone() },
+            None => frame.clone(),
+        })
+    };
+    (Cow::Owned(renamed(left)), Cow::Owned(renamed(right)))
 }
 
-fn without_line(frame: &Frame) -> Frame {
-    Frame { first_line: 0, ..frame.clone() }
-}
-
-fn renamed(profile: &Profile, now: &FxHashMap<Frame, u32>) -> Profile {
-    profile.shaped(|frame| match now.get(&without_line(frame)) {
-        Some(&first_line) => Frame { first_line, ..frame.clone() },
-        None => frame.clone(),
-    })
+/// A frame without what may differ.
+fn bare(frame: &Frame) -> Frame {
+    let kind = if frame.kind == FrameKind::Other { FrameKind::Python } else { frame.kind };
+    Frame { kind, first_line: 0, ..frame.clone() }
 }

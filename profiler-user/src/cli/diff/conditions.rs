@@ -7,8 +7,9 @@ use crate::model::{Frame, Profile, Weight};
 use crate::query::confidence::{Difference, Seen, shares};
 use crate::query::{Named, is_function, named};
 
-/// How near a name must be to one that was asked for, to be meant perhaps: 0 has nothing in common with it, 1 is it.
-const NEAR: f64 = 0.75;
+/// How near a name must be to one that was asked for, to be meant perhaps: 0 has nothing in common with it, 1 is it. By how
+/// they begin, and by how many letters differ.
+const NEAR: (f64, f64) = (0.85, 0.6);
 /// Most names that are offered.
 const MOST_OFFERED: usize = 3;
 /// Functions that are named, of those that a condition means.
@@ -176,12 +177,15 @@ fn nearest(name: &str, profile: &Profile) -> Vec<String> {
     let alike = |frame: &Frame| {
         let function = &*frame.function;
         let last = function.rsplit_once('.').map_or(function, |(_, last)| last);
-        strsim::jaro_winkler(name, function).max(strsim::jaro_winkler(name, last))
+        let begins = strsim::jaro_winkler(name, function).max(strsim::jaro_winkler(name, last));
+        let letters = strsim::normalized_damerau_levenshtein(name, last);
+        (begins >= NEAR.0 || letters >= NEAR.1).then_some(begins.max(letters))
     };
     let functions = profile.stacks.frames().filter(|frame| is_function(frame));
     let mut near: Vec<(f64, String)> = functions
-        .map(|frame| (alike(frame), shown(&(frame.function.to_string(), frame.file.to_string()))))
-        .filter(|(alike, _)| *alike >= NEAR)
+        .filter_map(|frame| {
+            Some((alike(frame)?, shown(&(frame.function.to_string(), frame.file.to_string()))))
+        })
         .collect();
     near.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
     near.dedup();

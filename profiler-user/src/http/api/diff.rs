@@ -20,7 +20,7 @@ use crate::http::error::HttpError;
 use crate::http::{App, Live};
 use crate::model::select::{Cancelled, Select};
 use crate::model::{About, Profile, Weight};
-use crate::query::{self, Comparing, Order, Pair, Unit, View};
+use crate::query::{self, Comparing, Judged, Order, Pair, Unit, View};
 
 pub(super) const TAKES: [&Parameter; 14] = [
     &LEFT_FROM,
@@ -88,6 +88,23 @@ struct ChangedFunction {
     right_total: f64,
     /// Of what the function itself used, right less left.
     change: f64,
+    /// What the numbers of samples say of the change of what the function itself used; `null` if a side has none.
+    self_confidence: Option<Confidence>,
+    /// The same of what it used with what it calls.
+    total_confidence: Option<Confidence>,
+}
+
+/// Whether a change is one. It takes samples for independent: `docs/diff.md` says what that means.
+#[derive(Serialize, ToSchema)]
+struct Confidence {
+    /// The lower end of the 95 % interval of the change, CPU seconds.
+    low: f64,
+    /// The upper end.
+    high: f64,
+    /// How probable it is to see as much change or more, if nothing has changed; corrected for the number of functions.
+    p_corrected: f64,
+    /// `grew`, `shrank`, or `noise`: at this number of samples it may be chance.
+    verdict: &'static str,
 }
 
 /// A side's question.
@@ -186,6 +203,23 @@ pub(crate) fn comparison(
     serde_json::to_string(&Difference::new(diff, left, right))
 }
 
+impl Confidence {
+    fn new(diff: &query::Diff, judged: &Judged) -> Confidence {
+        // Of shares, or of nanoseconds.
+        let unit = match diff.comparing.normalised {
+            true => seconds(diff.total.right.nanoseconds),
+            false => 1e-9,
+        };
+        let Judged { difference, corrected, verdict } = judged;
+        Confidence {
+            low: difference.low * unit,
+            high: difference.high * unit,
+            p_corrected: *corrected,
+            verdict: verdict.name(),
+        }
+    }
+}
+
 impl Difference {
     fn new(diff: &query::Diff, left: Side, right: Side) -> Difference {
         let sides =
@@ -211,6 +245,8 @@ impl Difference {
                 left_total,
                 right_total,
                 change: right_self - left_self,
+                self_confidence: change.own_judged.map(|judged| Confidence::new(diff, &judged)),
+                total_confidence: change.total_judged.map(|judged| Confidence::new(diff, &judged)),
             }
         };
         Difference {

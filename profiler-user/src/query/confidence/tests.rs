@@ -68,9 +68,9 @@ fn p_values_are_those_of_the_textbooks() {
     for side in [seen(0, 9), seen(9, 9)] {
         assert!(near(shares(side, side).unwrap().p, 1.0, 1e-9));
     }
-    // z = 2.6473 by Pearson's, with 149 of 150: 2.6384.
+    // z = 2.6502 by Pearson's, with 149 of 150: 2.6413.
     let found = shares(seen(48, 80), seen(56, 70)).unwrap().p;
-    assert!(near(found, 0.008_328, 2e-5), "{found}");
+    assert!(near(found, 0.008_258, 2e-6), "{found}");
     // 8 of 8 on one side: twice 1/256.
     let one = |samples| Amount { samples, each: 1.0 };
     assert!(near(amounts(one(0), one(8)).p, 2.0 / 256.0, 1e-9));
@@ -157,7 +157,7 @@ proptest! {
     fn corrected_values_keep_their_order_and_are_no_smaller(p in prop::collection::vec(0.0..=1.0, 0..40)) {
         let corrected = corrected(&p);
         for (at, one) in p.iter().enumerate() {
-            prop_assert!(corrected[at] >= *one && corrected[at] <= 1.0);
+            prop_assert!(corrected[at] >= one * (1.0 - 1e-12) && corrected[at] <= 1.0);
             for (other, value) in p.iter().enumerate() {
                 prop_assert!(one > value || corrected[at] <= corrected[other]);
             }

@@ -114,6 +114,24 @@ fn a_function_is_the_same_where_its_first_line_has_moved() {
     assert_eq!(lines(&[("f", 3)], &[("g", 5)]), [("f".into(), 3, 5, 0), ("g".into(), 5, 0, 5)]);
 }
 
+#[test]
+fn a_function_is_the_same_where_one_format_does_not_tell_its_kind() {
+    let of = |kind| {
+        let mut profile = Profile::default();
+        let stack =
+            profile.stacks.intern([Frame { file: "bin/job".into(), ..Frame::bare(kind, "f") }]).unwrap();
+        profile.samples.push((stack, Weight { samples: 5, nanoseconds: 50 }));
+        profile
+    };
+    for (left, right) in [(FrameKind::Python, FrameKind::Other), (FrameKind::Other, FrameKind::Python)] {
+        let diff = diff(&of(left), &of(right), COMPARING);
+        let kinds: Vec<FrameKind> =
+            diff.changes.iter().map(|change| diff.frames[change.frame].kind).collect();
+        assert_eq!(kinds, [FrameKind::Python]);
+    }
+    assert_eq!(diff(&of(FrameKind::Kernel), &of(FrameKind::Python), COMPARING).changes.len(), 2);
+}
+
 /// So many samples of functions of which each has half the share of the one before, down to a hundredth, called by others.
 fn drawn(random: &mut Random, samples: usize, more: f64) -> Profile {
     let mut counts = vec![0_u64; 60];

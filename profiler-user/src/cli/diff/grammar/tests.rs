@@ -39,7 +39,6 @@ fn functions_are_named_by_the_end_of_their_names_and_files() {
     assert_eq!(accepted("Api.get > 1%", &frames), [false, true, false]);
     assert_eq!(accepted("app.py:get > 1%", &frames), [true, true, false]);
     assert_eq!(accepted("web/app.py:get > 1%", &frames), [false, true, false]);
-    assert_eq!(accepted("/srv/app.py:get > 1%", &frames[..0]), [] as [bool; 0]);
     assert_eq!(accepted("\"/srv/app.py\":get > 1%", &frames), [true, false, false]);
     assert_eq!(accepted("/get/ > 1%", &frames), [true, true, true]);
     assert_eq!(accepted("/^get$/ > 1%", &frames), [true, false, false]);

@@ -45,7 +45,7 @@ fn a_row_has_both_sides_the_change_its_interval_and_what_it_comes_to() {
     assert_eq!(
         cells(lines[4]),
         [
-            "99.00", "0.00", "-99.00", "-99.45", "…", "-98.16", "shrank", "990", "→", "0", "-99.00",
+            "99.00", "0.00", "-99.00", "-99.46", "…", "-98.15", "shrank", "990", "→", "0", "-99.00",
             "shrank", "render", "(app.py)"
         ]
     );
@@ -71,6 +71,6 @@ fn without_numbers_of_samples_nothing_is_said_of_noise() {
         before.samples = false;
         before.profile.samples.iter_mut().for_each(|(_, weight)| weight.samples = 0);
     });
-    assert!(text.contains("not known") && text.contains("? → 0"), "{text}");
+    assert!(text.contains("not known") && text.contains("? → 1500"), "{text}");
     assert!(text.contains("what is noise can't be told") && !text.contains("grew"), "{text}");
 }
