@@ -55,6 +55,9 @@ fn a_row_has_both_sides_the_change_its_interval_and_what_it_comes_to() {
         lines[7],
         "By their own: 2 grew, 1 shrank, 1 within noise; 2 functions more are not shown (--limit, --min-change)"
     );
+    // Wherever a column is, its heads and cells end or begin together.
+    let at = |line: &str, word: &str| line.split(word).next().map(|before| before.chars().count());
+    assert_eq!(at(lines[3], "function"), at(lines[4], "render"));
 }
 
 #[test]
