@@ -10,6 +10,8 @@ mod containers;
 mod dashboards;
 mod depth;
 mod detection;
+mod diff;
+mod diff_store;
 mod doctor;
 mod dump;
 mod dump_command;
