@@ -31,6 +31,8 @@ const FUNCTION: &str = "get_endpoint";
 const SERVICE: &str = "ceilometer-agent-notification";
 /// Frames that are narrower are not in the pictures: they are to be small enough to be kept.
 const LEAST_PIXELS: &str = "1";
+/// The same for the picture of the difference, of all samples.
+const LEAST_SHARE: f64 = 0.002;
 /// What a recording may take longer than it is asked for, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -133,10 +135,15 @@ fn pictures(runs: &[Run; 2], firetower: &Path) -> Result<Vec<PathBuf>> {
     let sides = runs.each_ref().map(|run| run.folded.as_path());
     let changes = workspace::output(&mut firetower(&["diff", "--sort", "total", "--limit", "12"], &sides))?;
     println!("{changes}\n");
-    // Stacks with both counts: drawn by itself, the difference would be several times as large.
-    let difference = sides[0].with_file_name("diff.folded");
-    workspace::run(&mut firetower(&["diff", "--output"], &[&difference, sides[0], sides[1]]))?;
-    pictures.push(draw("What the fix changed", &difference, difference.with_extension("svg"))?);
+    let (folder, difference) = (sides[0].with_file_name("cut"), sides[0].with_file_name("diff.svg"));
+    let cut = sides.map(|side| folder.join(side.file_name().unwrap_or_default()));
+    let texts = read(sides[0]).and_then(|before| Ok([before, read(sides[1])?]))?;
+    fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+    for (file, text) in cut.iter().zip(profile::prune(texts.each_ref().map(String::as_str), LEAST_SHARE)?) {
+        fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?;
+    }
+    workspace::run(&mut firetower(&["diff", "--output"], &[&difference, &cut[0], &cut[1]]))?;
+    pictures.push(difference);
     Ok(pictures)
 }
 
@@ -240,9 +247,13 @@ fn places(python: &Path, interpreter: &Path, scenario: &Path) -> Vec<String> {
     folders.map(|folder| format!("{}/", folder.display())).collect()
 }
 
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))
+}
+
 /// Writes a profile anew, with names of files as they are in their packages.
 fn without_places(folded: &Path, places: &[String]) -> Result<()> {
-    let mut text = fs::read_to_string(folded).with_context(|| format!("can't read {}", folded.display()))?;
+    let mut text = read(folded)?;
     for place in places {
         text = text.replace(&format!("({place}"), "(");
     }
