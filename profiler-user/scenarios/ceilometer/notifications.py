@@ -2,7 +2,8 @@
 
 import itertools
 
-# Both have the meters memory, vcpus, disk.root.size and disk.ephemeral.size; the first is what Nova sends of each instance each hour.
+# Both have the meters memory, vcpus, disk.root.size and disk.ephemeral.size. The first is what Nova sends of each instance
+# each hour.
 EVENT_TYPES = ["compute.instance.exists", "compute.instance.exists", "compute.instance.power_on.end"]
 INSTANCES = 500
 

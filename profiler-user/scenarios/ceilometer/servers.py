@@ -2,9 +2,10 @@
 
     servers.py REGIONS
 
-Prints one line when both listen, `{"keystone": PORT, "gnocchi": PORT}`, and serves until standard input ends. Keystone gives a token with
-a catalog of 20 services in as many regions as are asked for, answers what versions it has, and knows projects by name.
-Gnocchi takes measures and updates of resources, and keeps nothing. For Python 2.7 and later, with no packages.
+Prints one line when both listen, `{"keystone": PORT, "gnocchi": PORT}`, and serves until standard input ends. Keystone
+gives a token with a catalog of 20 services in as many regions as are asked for, answers what versions it has, and knows
+projects by name. Gnocchi takes measures and updates of resources, and keeps nothing. For Python 2.7 and later, with no
+packages.
 """
 
 import json

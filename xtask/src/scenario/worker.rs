@@ -129,7 +129,9 @@ impl Worker {
         let ports = servers.line()?;
         let ports: Ports = serde_json::from_str(&ports).with_context(|| format!("no ports: {ports}"))?;
         let mut worker = command("worker.py", &[way.name().to_owned(), ports.keystone.to_string()]);
-        worker.env("OTEL_SERVICE_NAME", settings.service);
+        // Ceilometer imports setproctitle, which on 2.7 overwrites the environment that others see, unless told not to:
+        // a service that is found by its environment would be nameless.
+        worker.env("OTEL_SERVICE_NAME", settings.service).env("SPT_NOENV", "1");
         let worker = Program::start(worker, log("worker"))?;
         let ready = worker.line()?;
         ensure!(ready == "READY", "the worker says {ready:?}");
