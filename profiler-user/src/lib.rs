@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod dump;
 pub mod http;
+pub mod import;
 pub mod locked_memory;
 pub mod merge;
 pub mod metrics;

@@ -3,13 +3,16 @@
 //! One file a subcommand; each has an `Args` (clap) and a `run` that answers the exit code or a [`Failure`]. Nothing
 //! here knows how profiling works: that is the subcommands' business, and they ask the agent.
 
-mod called;
 pub mod doctor;
 mod dump;
 pub mod exit;
 mod failures;
+mod flamegraph;
+mod input;
 mod launch;
+mod links;
 mod logging;
+mod output_file;
 mod process;
 mod pyflame;
 mod record;
@@ -43,13 +46,14 @@ enum Command {
     Dump(dump::Args),
     Pyflame(pyflame::Words),
     Serve(serve::Args),
+    Flamegraph(flamegraph::Args),
     /// Say whether capture would work here, and if not what is missing and what to do
     Doctor(doctor::Args),
 }
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(called::words(std::env::args_os())) {
+    let cli = match Cli::try_parse_from(links::resolved(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(misread(&error)),
     };
@@ -76,6 +80,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Dump(args) => dump::run(&args),
         Command::Pyflame(words) => pyflame::run(&words),
         Command::Serve(args) => serve::run(&args),
+        Command::Flamegraph(args) => flamegraph::run(&args),
         Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),
     }
 }

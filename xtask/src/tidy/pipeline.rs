@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["model", "aggregate", "allocator"]),
     ("query", &["model", "aggregate", "store"]),
     ("render", &["model"]),
+    ("import", &["model"]),
     ("metrics", &["model", "aggregate"]),
     // The aggregate is what queries are asked of.
     ("http", &["model", "clock", "aggregate", "query", "render", "metrics"]),
@@ -54,6 +55,7 @@ const EVERY: &[&str] = &[
     "store",
     "query",
     "render",
+    "import",
     "metrics",
     "http",
     "export",
