@@ -48,6 +48,8 @@ pub enum FrameKind {
     Python,
     /// A kernel function.
     Kernel,
+    /// A function of which nothing but its name, and perhaps its file, is known: of a profile that another program wrote.
+    Other,
     /// Not a function: the process that everything above belongs to.
     Process,
     /// Not a function: the thread that everything above belongs to.
@@ -67,6 +69,7 @@ impl FrameKind {
         match self {
             FrameKind::Python => "python",
             FrameKind::Kernel => "kernel",
+            FrameKind::Other => "other",
             FrameKind::Process => "process",
             FrameKind::Thread => "thread",
             FrameKind::Interpreter => "interpreter",

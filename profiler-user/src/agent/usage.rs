@@ -149,6 +149,7 @@ impl Usage {
                 }
                 FrameKind::Unknown(reason) => owner = owner.or(Some(Owner::Unknown(reason))),
                 FrameKind::Kernel
+                | FrameKind::Other
                 | FrameKind::Process
                 | FrameKind::Thread
                 | FrameKind::Interpreter

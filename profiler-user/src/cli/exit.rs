@@ -53,6 +53,7 @@ exits! {
     NotPython = 15, "the process runs no Python that can be read";
     StoreInUse = 16, "another firetower uses the store";
     TokenRefused = 17, "the token can't be used: its file is missing or open to others, or it is too short";
+    BadInput = 18, "an input file can't be read, or is no profile";
     CommandNotExecutable = 126, "the command to record can't be executed";
     CommandNotFound = 127, "the command to record was not found";
 }

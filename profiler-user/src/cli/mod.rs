@@ -7,10 +7,17 @@ pub mod doctor;
 mod dump;
 pub mod exit;
 mod failures;
+mod flamegraph;
+mod input;
+mod launch;
+mod links;
 mod logging;
+mod output_file;
 mod process;
+mod pyflame;
 mod record;
 mod serve;
+mod signals;
 mod units;
 
 use std::io::{ErrorKind, Write};
@@ -37,21 +44,18 @@ struct Cli {
 enum Command {
     Record(record::Args),
     Dump(dump::Args),
+    Pyflame(pyflame::Words),
     Serve(serve::Args),
+    Flamegraph(flamegraph::Args),
     /// Say whether capture would work here, and if not what is missing and what to do
     Doctor(doctor::Args),
 }
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(links::resolved(std::env::args_os())) {
         Ok(cli) => cli,
-        // `--help` and `--version` come this way too: to stdout, with code 0.
-        Err(error) => {
-            // A reader that has seen enough of the help is no error, and with stderr gone the code still says it.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Ok }.code());
-        }
+        Err(error) => return ExitCode::from(misread(&error)),
     };
     cli.logging.start();
     match run(cli.command) {
@@ -63,11 +67,20 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Prints what clap has to say, which is also `--help` and `--version`, and answers the exit code.
+fn misread(error: &clap::Error) -> u8 {
+    // A reader that has seen enough of the help is no error, and with stderr gone the code still says it.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Ok }.code()
+}
+
 fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Record(args) => record::run(&args),
         Command::Dump(args) => dump::run(&args),
+        Command::Pyflame(words) => pyflame::run(&words),
         Command::Serve(args) => serve::run(&args),
+        Command::Flamegraph(args) => flamegraph::run(&args),
         Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),
     }
 }

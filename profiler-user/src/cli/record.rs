@@ -1,7 +1,6 @@
 //! `firetower record`: profiles processes for a while and writes a flame graph, a profile for other tools, or single
 //! samples.
 
-mod launch;
 mod output;
 mod progress;
 mod samples;
@@ -9,13 +8,14 @@ mod summary;
 mod targets;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 
 use super::exit::{Exit, Failure};
+use super::launch::Launched;
+use super::signals::Signals;
 use super::{clock, failures};
 use crate::agent::{Agent, SharedAggregate, lock};
 use crate::aggregate::{Aggregate, Retention};
@@ -23,7 +23,6 @@ use crate::capture::Options;
 use crate::query::{self, View};
 use crate::render::Format;
 
-use launch::Launched;
 use output::{Kind, Output};
 use progress::Progress;
 use summary::Summary;
@@ -254,32 +253,5 @@ fn view(args: &Args, targets: &Targets, format: Option<Format>) -> (View, bool) 
         Format::Speedscope if !args.threads => (view, false),
         _ if format.has_threads() => (View { threads: false, processes: false, ..view }, true),
         _ => (view, true),
-    }
-}
-
-/// SIGINT and SIGTERM, counted: the first ends the recording, and what was taken is kept.
-pub(super) struct Signals {
-    received: Arc<AtomicUsize>,
-}
-
-impl Signals {
-    fn install() -> Result<Signals, Failure> {
-        let received = Arc::new(AtomicUsize::new(0));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            let number = received.clone();
-            // SAFETY: an atomic add is all that the handler does.
-            unsafe {
-                signal_hook::low_level::register(signal, move || {
-                    number.fetch_add(1, Ordering::SeqCst);
-                })
-            }
-            .map_err(|error| Failure::new(Exit::Internal, format!("can't catch signal {signal}: {error}")))?;
-        }
-        Ok(Signals { received })
-    }
-
-    /// How many came.
-    fn received(&self) -> usize {
-        self.received.load(Ordering::SeqCst)
     }
 }

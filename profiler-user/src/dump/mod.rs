@@ -3,27 +3,25 @@
 //! It must not know the command line, nor how a dump is shown. Threads are read one after the other: each stack is of
 //! one instant, and two stacks are of two. Needs the right to read the process's memory and nothing else.
 
-mod names;
+mod attach;
+pub(crate) mod names;
 mod take;
+
+pub use attach::Attached;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{Frame, Pid, Reason, Tid};
-use crate::process::live::LiveProcess;
-use crate::process::maps::MapsError;
 use crate::process::memory::{Memory, MemoryError};
 use crate::process::pages::Pages;
 use crate::process::still::Follower;
 use crate::process::tasks::{self, Task};
-use crate::process::view::ProcessView;
 use crate::process::{identity, pthread};
 use crate::python::Interpreter;
-use crate::python::detect::{Outcome, Recogniser};
 use crate::python::thread_names::ThreadNames;
 use crate::python::threads::{Holds, ListError, Offsets, ThreadState};
-use crate::python::versions;
 
 use names::Names;
 use take::Taker;
@@ -101,7 +99,7 @@ pub struct Frames {
 }
 
 /// Why a stack is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Why {
     /// It was another one each time it was looked at.
     Moving,
@@ -155,7 +153,7 @@ impl From<ListError> for DumpError {
 }
 
 impl DumpError {
-    fn unreadable(detail: String) -> DumpError {
+    pub(crate) fn unreadable(detail: String) -> DumpError {
         DumpError::Broken { reason: Reason::InterpreterUnreadable, detail }
     }
 }
@@ -165,56 +163,40 @@ impl DumpError {
 /// # Errors
 /// If it runs no Python that can be read, or exits meanwhile.
 pub fn take(pid: Pid) -> Result<Dump, DumpError> {
-    let started = identity::started(pid).ok_or(DumpError::Gone)?;
-    // What a process is about to lose at its exit can fail in many ways, all of which mean the same.
-    take_running(pid).map_err(|error| match identity::started(pid) {
-        Some(still) if still == started => error,
-        _ => DumpError::Gone,
-    })
+    attach::unless_gone(pid, || of(&Attached::to_running(pid)?))
 }
 
-fn take_running(pid: Pid) -> Result<Dump, DumpError> {
-    let process = LiveProcess::new(pid);
-    let memory = process.memory();
-    let executable = readable(&process)?;
-    let interpreter = match Recogniser::default().examine(&process) {
-        Outcome::Python(interpreter) => interpreter,
-        Outcome::NotPython => return Err(DumpError::NotPython),
-        Outcome::NotYet => {
-            let detail = "it is linked to Python, or called like it, but has not loaded it".to_owned();
-            return Err(DumpError::Broken { reason: Reason::InterpreterNotRunning, detail });
-        }
-        Outcome::Broken { reason: Reason::ProcessExited, .. } => return Err(DumpError::Gone),
-        Outcome::Broken { reason, detail } => return Err(DumpError::Broken { reason, detail }),
-    };
-    let facts = versions::thread_facts(interpreter.version).ok_or_else(|| {
-        DumpError::unreadable(format!("threads of CPython {} are not known", interpreter.version))
-    })?;
-    let offsets = facts.resolve(memory, &interpreter)?;
-    let (states, list_moves) = list(memory, &interpreter, &offsets)?;
-    let named = ThreadNames::read(memory, &interpreter, &states);
+/// Takes a dump of a process that is attached to.
+///
+/// # Errors
+/// If it can't be read any more.
+pub fn of(process: &Attached) -> Result<Dump, DumpError> {
+    let Attached { pid, interpreter, offsets, .. } = process;
+    let (pid, memory) = (*pid, process.memory());
+    let (states, list_moves) = list(memory, interpreter, offsets)?;
+    let named = ThreadNames::read(memory, interpreter, &states);
     let tasks = tasks::of(pid).map_err(|_| DumpError::Gone)?;
     let mut taker = Taker {
         memory,
-        interpreter: &interpreter,
-        offsets: &offsets,
+        interpreter,
+        offsets,
         names: Names::new(memory, &interpreter.objects),
         follower: Follower::new(),
     };
     let mut threads = Vec::new();
     for state in &states {
-        let task = task_of(memory, &offsets, &tasks, state);
+        let task = task_of(memory, offsets, &tasks, state);
         threads.push((*state, taker.thread(state, task)));
     }
-    let named = named.agreed(&ThreadNames::read(memory, &interpreter, &states));
-    let (left, moves) = list(memory, &interpreter, &offsets)?;
+    let named = named.agreed(&ThreadNames::read(memory, interpreter, &states));
+    let (left, moves) = list(memory, interpreter, offsets)?;
     let left: HashSet<ThreadState> = left.into_iter().collect();
     let ended = states.iter().filter(|state| !left.contains(state)).count();
     threads.retain(|(state, _)| left.contains(state));
     Ok(Dump {
         pid,
         command: identity::command(pid),
-        executable,
+        executable: process.executable.clone(),
         python: interpreter.version.to_string(),
         interpreter: interpreter.file.clone(),
         threads: threads
@@ -224,22 +206,6 @@ fn take_running(pid: Pid) -> Result<Dump, DumpError> {
         ended,
         list_moves: list_moves || moves,
     })
-}
-
-/// Whether we may read the process's memory; if so its executable.
-fn readable(process: &dyn ProcessView) -> Result<Option<PathBuf>, DumpError> {
-    let maps = process.maps().map_err(|error| match error {
-        MapsError::Gone => DumpError::Gone,
-        MapsError::Denied(_) => DumpError::Denied,
-        error => DumpError::unreadable(error.to_string()),
-    })?;
-    let Ok(link) = process.executable_link() else { return Ok(None) };
-    let Some(executable) = maps.executable(&link) else { return Ok(None) };
-    match process.memory().read(executable.start, &mut [0]) {
-        Err(MemoryError::Denied) => Err(DumpError::Denied),
-        Err(MemoryError::Gone) => Err(DumpError::Gone),
-        _ => Ok(Some(executable.path.clone())),
-    }
 }
 
 /// The thread states, and whether no two readings in a row agreed. Of lists that contradict themselves none is taken.
@@ -267,7 +233,7 @@ fn list(
 }
 
 /// The thread of a thread state: by what libc knows, which a fork keeps true, else by what the interpreter remembers.
-fn task_of<'a>(
+pub(crate) fn task_of<'a>(
     memory: &dyn Memory,
     offsets: &Offsets,
     tasks: &'a HashMap<u32, Task>,

@@ -1,4 +1,4 @@
-//! From raw frames to named ones, each code object read once a dump. It must not know how frames were found.
+//! From raw frames to named ones, each code object read once. It must not know how frames were found.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,11 @@ use crate::python::code::Code;
 use crate::python::frames::RawStack;
 use crate::python::objects::Objects;
 
+/// Most code objects that are remembered: who names stacks for long must not grow with a program that makes code.
+const MOST_CODES: usize = 1 << 16;
+
 /// Code objects that were read.
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     memory: &'a dyn Memory,
     objects: &'a Objects,
     /// By address and fingerprint.
@@ -18,12 +21,15 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(memory: &'a dyn Memory, objects: &'a Objects) -> Names<'a> {
+    pub(crate) fn new(memory: &'a dyn Memory, objects: &'a Objects) -> Names<'a> {
         Names { memory, objects, codes: HashMap::new() }
     }
 
     /// The stack in names, and why the first frame that has none has none.
-    pub(super) fn of(&mut self, stack: &RawStack) -> (Frames, Option<Reason>) {
+    pub(crate) fn of(&mut self, stack: &RawStack) -> (Frames, Option<Reason>) {
+        if self.codes.len() > MOST_CODES {
+            self.codes.clear();
+        }
         let mut failure = None;
         let mut frames = Vec::with_capacity(stack.frames.len());
         for (_, raw) in &stack.frames {

@@ -10,6 +10,7 @@ pub mod live;
 pub mod maps;
 pub mod memory;
 pub mod pages;
+pub mod prompt;
 pub mod pthread;
 pub mod reach;
 pub mod rights;

@@ -60,6 +60,11 @@ impl<'a> Span<'a> {
         &self.before
     }
 
+    /// Whether the thread began it on our own CPU: only there can it be runnable and known to hold still.
+    pub fn is_beside_us(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.cpu == self.cpu)
+    }
+
     /// Ends now: `true` if the thread certainly did not run in between.
     pub fn held_still(self) -> Result<bool, Ended> {
         let cpu = self.task.place()?.cpu;
@@ -100,14 +105,19 @@ impl Follower {
             only.set(place.cpu).and_then(|()| sched_setaffinity(unistd::Pid::from_raw(0), &only)).is_ok();
         Ok(moved)
     }
-}
 
-impl Drop for Follower {
-    fn drop(&mut self) {
+    /// Lets this thread run again wherever it could before.
+    pub fn release(&self) {
         if let Some(allowed) = &self.allowed {
             // It was allowed before; should a cpuset have shrunk meanwhile, the kernel has moved us by itself.
             let _ = sched_setaffinity(unistd::Pid::from_raw(0), allowed);
         }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

@@ -96,6 +96,17 @@ pub enum Holds {
     Unknown,
 }
 
+/// The thread states that may run Python code at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holders {
+    /// Addresses of those that hold a GIL: one at most, unless interpreters have GILs of their own. Empty: nobody does.
+    OfGil(Vec<u64>),
+    /// No GIL is in use: addresses of those that are attached to their interpreter.
+    Attached(Vec<u64>),
+    /// Nothing tells.
+    Untold,
+}
+
 /// One thread state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadState {
@@ -221,9 +232,92 @@ impl Offsets {
                 let locked = memory.read_u32(gil.wrapping_add(locked))? == 1;
                 let is_last = memory.read_u64(gil.wrapping_add(last_holder))? == state.address;
                 // Who takes it locks it first, and only then is its last holder: until then the one before is that.
-                Ok(holds(locked && is_last && is_active(memory, layout, state)?))
+                Ok(holds(locked && is_last && is_active(memory, layout, state.address)?))
             }
         }
+    }
+
+    /// Who holds a GIL. Where there is none in use: who is attached. A process without an interpreter has nobody.
+    ///
+    /// # Errors
+    /// [`ListError::Inconsistent`] also while a GIL is changing hands.
+    pub fn holders(
+        &self,
+        memory: &dyn Memory,
+        layout: &PyLayout,
+        runtime: u64,
+    ) -> Result<Holders, ListError> {
+        let (interp_gil, locked, last_holder, free_threaded) = match self.gil {
+            Gil::Untold => return Ok(Holders::Untold),
+            Gil::Shared(holder) => {
+                let holder = memory.read_u64(holder)?;
+                return Ok(Holders::OfGil(Vec::from_iter((holder != 0).then_some(holder))));
+            }
+            Gil::OfInterpreter { interp_gil, locked, last_holder, free_threaded } => {
+                (interp_gil, locked, last_holder, free_threaded)
+            }
+        };
+        let head = memory.read_u64(runtime.wrapping_add(layout.runtime_interpreters_head.into()))?;
+        let (mut gils, mut holders, mut attached) = (HashSet::new(), Vec::new(), None);
+        for interpreter in chain(memory, head, layout.interp_next, MOST_INTERPRETERS)? {
+            let gil = memory.read_u64(interpreter.wrapping_add(interp_gil))?;
+            if gil == 0 {
+                continue; // It is being created or destroyed.
+            }
+            if free_threaded && memory.read_u32(gil)? == 0 {
+                let first = memory.read_u64(interpreter.wrapping_add(layout.interp_threads_head.into()))?;
+                let attached = attached.get_or_insert_with(Vec::new);
+                for state in chain(memory, first, layout.tstate_next, MOST_THREADS)? {
+                    if is_active(memory, layout, state)? {
+                        attached.push(state);
+                    }
+                }
+                continue;
+            }
+            // Interpreters may share one.
+            if !gils.insert(gil) || memory.read_u32(gil.wrapping_add(locked))? != 1 {
+                continue;
+            }
+            let holder = memory.read_u64(gil.wrapping_add(last_holder))?;
+            // Who takes it locks it first, and only then is its last holder.
+            if holder == 0 || !is_active(memory, layout, holder)? {
+                return Err(ListError::Inconsistent("a GIL is changing hands"));
+            }
+            holders.push(holder);
+        }
+        Ok(attached.map_or(Holders::OfGil(holders), Holders::Attached))
+    }
+
+    /// The thread state at an address that [`Offsets::holders`] told.
+    pub fn state(
+        &self,
+        memory: &dyn Memory,
+        layout: &PyLayout,
+        address: u64,
+    ) -> Result<ThreadState, MemoryError> {
+        let interpreter = memory.read_u64(address.wrapping_add(self.interp))?;
+        let interpreter_id = match self.interp_id {
+            Some(offset) => memory.read_u64(interpreter.wrapping_add(offset))? as i64,
+            None => 0,
+        };
+        let thread_id = memory.read_u64(address.wrapping_add(layout.tstate_thread_id.into()))?;
+        Ok(ThreadState { address, thread_id, interpreter, interpreter_id })
+    }
+
+    /// Whether this thread state may run Python code: it holds the GIL, or is attached where none is in use. `None`:
+    /// nothing tells.
+    pub fn may_run(
+        &self,
+        memory: &dyn Memory,
+        layout: &PyLayout,
+        state: &ThreadState,
+    ) -> Result<Option<bool>, MemoryError> {
+        Ok(match self.holds_gil(memory, layout, state)? {
+            Holds::Yes => Some(true),
+            Holds::No => Some(false),
+            Holds::NoGil => Some(is_active(memory, layout, state.address)?),
+            Holds::Unknown => None,
+        })
     }
 
     /// `native_thread_id`, where there is one and it was set.
@@ -234,11 +328,11 @@ impl Offsets {
 }
 
 /// `_status.active`, where there is one.
-fn is_active(memory: &dyn Memory, layout: &PyLayout, state: &ThreadState) -> Result<bool, MemoryError> {
+fn is_active(memory: &dyn Memory, layout: &PyLayout, state: u64) -> Result<bool, MemoryError> {
     if layout.tstate_status == ABSENT {
         return Ok(true);
     }
-    let status = memory.read_u32(state.address.wrapping_add(layout.tstate_status.into()))?;
+    let status = memory.read_u32(state.wrapping_add(layout.tstate_status.into()))?;
     Ok(status & layout.status_active != 0)
 }
 

@@ -91,6 +91,7 @@ fn kind(kind: FrameKind) -> Option<&'static str> {
         FrameKind::Python => Some("python"),
         FrameKind::Kernel => Some("kernel"),
         FrameKind::Unknown(_) => Some("unknown"),
+        FrameKind::Other => Some("other"),
         FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter | FrameKind::Truncated => None,
     }
 }

@@ -11,6 +11,7 @@ pub mod html;
 pub mod json;
 pub mod jsonl;
 pub mod pprof;
+pub mod pyflame;
 pub mod speedscope;
 pub mod svg;
 mod tables;
@@ -71,7 +72,7 @@ impl Origin {
     /// The origin of a frame, for Python by the path of its file.
     pub fn of(frame: &Frame) -> Origin {
         match frame.kind {
-            FrameKind::Python => Origin::of_file(&frame.file),
+            FrameKind::Python | FrameKind::Other => Origin::of_file(&frame.file),
             FrameKind::Kernel => Origin::Kernel,
             FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter => Origin::Label,
             FrameKind::Unknown(_) | FrameKind::Truncated => Origin::Unknown,
@@ -124,9 +125,16 @@ pub fn frame_text(frame: &Frame) -> String {
             };
         }
         FrameKind::Kernel => text.push_str("_[k]"),
-        FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter
-            if text.ends_with(|c: char| c.is_ascii_digit() || c == '.') =>
-        {
+        FrameKind::Other if !frame.file.is_empty() => {
+            let file = visible(&frame.file);
+            let _ = match frame.line {
+                0 => write!(text, " ({file})"),
+                line => write!(text, " ({file}:{line})"),
+            };
+        }
+        FrameKind::Other if text.is_empty() || ends_with_count(&text) => text.push_str(" (?)"),
+        FrameKind::Other => {}
+        FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter if ends_with_count(&text) => {
             text.push_str(" (?)");
         }
         FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter => {}
@@ -138,6 +146,12 @@ pub fn frame_text(frame: &Frame) -> String {
         text.insert(0, '\u{FFFD}');
     }
     text
+}
+
+/// Whether the last word is a number: behind white space, it could be taken for a count.
+fn ends_with_count(text: &str) -> bool {
+    let last = text.trim_end().rsplit_once(char::is_whitespace).map_or("", |(_, last)| last);
+    last.starts_with(|c: char| c.is_ascii_digit()) && last.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 /// Text of a target with everything replaced, visibly, that could break a format or deceive a reader: `;` becomes a

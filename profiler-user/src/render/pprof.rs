@@ -216,7 +216,8 @@ fn mapping_of(frame: &Frame) -> u64 {
     match frame.kind {
         FrameKind::Python => PYTHON,
         FrameKind::Kernel => KERNEL,
-        FrameKind::Process
+        FrameKind::Other
+        | FrameKind::Process
         | FrameKind::Thread
         | FrameKind::Interpreter
         | FrameKind::Unknown(_)

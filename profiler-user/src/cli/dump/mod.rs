@@ -44,7 +44,8 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     Ok(Exit::Ok.code())
 }
 
-fn failure(pid: Pid, error: &DumpError) -> Failure {
+/// An error of a dump as a failure for the user.
+pub(super) fn failure(pid: Pid, error: &DumpError) -> Failure {
     let of = |exit, hint: &str| Failure::new(exit, format!("process {pid}: {error}")).hint(hint);
     match error {
         DumpError::Gone => of(Exit::NoSuchProcess, "list what runs with: pgrep -a python"),

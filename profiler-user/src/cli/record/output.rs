@@ -1,15 +1,13 @@
-//! Where `record` writes, and in which format. Nothing half-written is ever seen: a temporary file is renamed.
+//! Where `record` writes, and in which format.
 
-use std::fs;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
 
 use super::samples::SampleLines;
 use super::targets::Targets;
 use crate::agent::Observer;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::output_file::OutputFile;
 use crate::model::Profile;
 use crate::render::{self, Format, RenderError};
 
@@ -62,10 +60,10 @@ impl Kind {
 pub(super) enum Output {
     /// Standard output.
     Stdout { format: Format },
-    /// A file, and the temporary one beside it.
-    Drawn { path: PathBuf, format: Format, temporary: NamedTempFile },
+    /// A file.
+    Drawn { format: Format, file: OutputFile },
     /// The same, written to while the recording goes on.
-    Samples { path: PathBuf, lines: SampleLines, temporary: NamedTempFile },
+    Samples { lines: SampleLines, file: OutputFile },
 }
 
 impl Output {
@@ -110,38 +108,12 @@ impl Output {
     }
 
     fn file(path: &Path, kind: Kind) -> Result<Output, Failure> {
-        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Failure::new(
-                Exit::OutputFolder,
-                format!("{} is there and is no regular file", path.display()),
-            ));
-        }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let temporary = tempfile::Builder::new()
-            .prefix(".firetower-")
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)) // Less the umask, like any file.
-            .tempfile_in(folder)
-            .map_err(|error| {
-                let failure = Failure::new(
-                    Exit::OutputFolder,
-                    format!("can't write to the folder {}: {}", folder.display(), said(&error)),
-                );
-                match error.kind() {
-                    ErrorKind::NotFound => {
-                        failure.hint(format!("make it first: mkdir -p {}", folder.display()))
-                    }
-                    _ => failure,
-                }
-            })?;
-        let path = path.to_owned();
+        let mut file = OutputFile::prepare(path)?;
         Ok(match kind {
-            Kind::Drawn(format) => Output::Drawn { path, format, temporary },
+            Kind::Drawn(format) => Output::Drawn { format, file },
             Kind::Samples => {
-                let file = temporary.as_file().try_clone().map_err(|error| write_failed(&path, &error))?;
-                Output::Samples { path, lines: SampleLines::new(file), temporary }
+                let open = file.file().as_file().try_clone().map_err(|error| file.failed(&error))?;
+                Output::Samples { lines: SampleLines::new(open), file }
             }
         })
     }
@@ -169,35 +141,22 @@ impl Output {
 
     /// Renders and writes, or ends what was written while recording; the path, or `-`.
     pub(super) fn write(self, profile: &Profile) -> Result<PathBuf, Failure> {
-        let (path, temporary, written) = match self {
+        let (file, written) = match self {
             Output::Stdout { format } => {
                 let bytes = render::render(format, profile).map_err(render_failed)?;
                 crate::cli::print_bytes(&bytes)?;
                 return Ok("-".into());
             }
-            Output::Drawn { path, format, mut temporary } => {
+            Output::Drawn { format, mut file } => {
                 let bytes = render::render(format, profile).map_err(render_failed)?;
-                let written = temporary.write_all(&bytes);
-                (path, temporary, written)
+                let written = file.file().write_all(&bytes);
+                (file, written)
             }
-            Output::Samples { path, temporary, lines } => (path, temporary, lines.finish()),
+            Output::Samples { file, lines } => (file, lines.finish()),
         };
-        let failed = |error: &std::io::Error| write_failed(&path, error);
-        written.and_then(|()| temporary.as_file().sync_all()).map_err(|error| failed(&error))?;
-        temporary.persist(&path).map_err(|error| failed(&error.error))?;
-        Ok(path)
+        written.map_err(|error| file.failed(&error))?;
+        file.complete()
     }
-}
-
-fn write_failed(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::WriteFailed, format!("can't write {}: {}", path.display(), said(error)))
-        .hint("nothing was written; is the disk full?")
-}
-
-/// What the operating system said, without the random name of the temporary file, which `tempfile` adds in words only.
-fn said(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" at path ").map_or(text.clone(), |(said, _)| said.to_owned())
 }
 
 fn render_failed(error: RenderError) -> Failure {

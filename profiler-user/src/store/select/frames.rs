@@ -95,6 +95,7 @@ impl Reader {
             "python" => FrameKind::Python,
             "kernel" => FrameKind::Kernel,
             "truncated" => FrameKind::Truncated,
+            "other" => FrameKind::Other,
             "process" => FrameKind::Process,
             "thread" => FrameKind::Thread,
             "interpreter" => FrameKind::Interpreter,

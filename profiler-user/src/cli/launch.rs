@@ -1,4 +1,4 @@
-//! Starts the command of `record -- COMMAND`, held before its first instruction until the profiler is ready.
+//! Starts the command of `record -- COMMAND` and of `pyflame -t COMMAND`, held before its first instruction until the profiler is ready.
 //!
 //! The child waits between fork and exec, on a pipe: it is firetower's own code that waits there, so the command is
 //! never stopped, and none of its samples is missed.
@@ -9,11 +9,15 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::cli::exit::{self, Exit, Failure};
 use crate::model::Pid;
 
-use super::Signals;
+use super::signals::Signals;
+
+/// How often it is looked whether the command is over, where nothing else is to do.
+const ROUND: Duration = Duration::from_millis(100);
 
 /// A command that is about to run, runs, or has run.
 pub(super) struct Launched {
@@ -105,7 +109,7 @@ impl Launched {
                 return Ok(exit::killed_by(signal_hook::consts::SIGINT));
             }
             // SIGCHLD would need a handler of its own; twenty looks a second at nothing else to do are cheap.
-            std::thread::sleep(super::ROUND);
+            std::thread::sleep(ROUND);
         }
         let status = self.status.unwrap_or_default();
         Ok(match status.code() {
