@@ -8,6 +8,7 @@ mod ebpf;
 mod fuzz;
 mod pythons;
 mod recordings;
+mod scenario;
 mod tidy;
 mod truth;
 mod vm;
@@ -53,6 +54,9 @@ enum Task {
         /// Kernels to boot: 5.10, 6.1, 6.12, newest [default: all]
         kernels: Vec<String>,
     },
+    /// Runs a real program into a real problem, and profiles it before and after the fix
+    #[command(subcommand)]
+    Scenario(scenario::Task),
     /// Profiles the bundled example; prints the path of its flame graph last
     Demo,
 }
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Task::Recordings(args) => recordings::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Truth(args) => truth::run(&args),
+        Task::Scenario(task) => scenario::run(&task),
         Task::Vm { kernels } => vm::run(&kernels),
         Task::Demo => demo::run(),
     };

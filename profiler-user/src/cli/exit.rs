@@ -54,6 +54,7 @@ exits! {
     StoreInUse = 16, "another firetower uses the store";
     TokenRefused = 17, "the token can't be used: its file is missing or open to others, or it is too short";
     BadInput = 18, "an input file can't be read, or is no profile";
+    ConditionHolds = 19, "a condition of --fail-if holds";
     CommandNotExecutable = 126, "the command to record can't be executed";
     CommandNotFound = 127, "the command to record was not found";
 }

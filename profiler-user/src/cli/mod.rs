@@ -3,6 +3,7 @@
 //! One file a subcommand; each has an `Args` (clap) and a `run` that answers the exit code or a [`Failure`]. Nothing
 //! here knows how profiling works: that is the subcommands' business, and they ask the agent.
 
+mod diff;
 pub mod doctor;
 mod dump;
 pub mod exit;
@@ -12,7 +13,7 @@ mod input;
 mod launch;
 mod links;
 mod logging;
-mod output_file;
+mod new_file;
 mod process;
 mod pyflame;
 mod record;
@@ -45,6 +46,7 @@ enum Command {
     Record(record::Args),
     Dump(dump::Args),
     Pyflame(pyflame::Words),
+    Diff(diff::Args),
     Serve(serve::Args),
     Flamegraph(flamegraph::Args),
     /// Say whether capture would work here, and if not what is missing and what to do
@@ -79,6 +81,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Record(args) => record::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::Pyflame(words) => pyflame::run(&words),
+        Command::Diff(args) => diff::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Flamegraph(args) => flamegraph::run(&args),
         Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),

@@ -70,7 +70,7 @@ pub struct Args {
     /// Where services have their names from: env, unit, container, script, command, in the order in which they are asked
     #[arg(long, value_name = "RULE", default_value_t)]
     service_name: Rule,
-    /// Functions of each service that have Prometheus metrics, by own and by total CPU time; 0: none
+    /// Functions of each service that have Prometheus metrics: K by own CPU time, twice as many by total; 0: none
     #[arg(long, value_name = "K", default_value = "20", value_parser = RangedU64ValueParser::<usize>::new().range(0..=200))]
     metrics_functions: usize,
     /// Have Prometheus metrics by process too, with its pid: a series more for each process that is started

@@ -38,6 +38,8 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
+/// How questions are written, for the command line too, and what a comparison is for the viewer.
+pub(crate) use api::{comparison, selector, time};
 pub use auth::{LEAST_BYTES, Token, TokenError, VARIABLE};
 pub use buckets::Rate;
 pub use guard::{ListenError, check_listen, check_metrics_listen};

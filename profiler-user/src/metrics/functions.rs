@@ -9,6 +9,10 @@
 //! To move what a function had into the remainder as its series leaves was rejected: the remainder would jump by hours
 //! of CPU time in one scrape, and `rate()` would show them.
 //!
+//! By total time, the busiest are those that say least: a program's `main`, and the twenty functions of its framework
+//! below it, are on every stack. The further from all and from nothing, the more a share can change, so there the
+//! places are for those whose share is nearest to a half ([`Rank`]).
+//!
 //! It must not know where the numbers come from, nor what becomes of those that belong to no series.
 
 use std::collections::HashMap;
@@ -23,7 +27,7 @@ use super::recent::Recent;
 const PROVING: Duration = Duration::from_secs(5);
 /// Least share of the service's recent CPU with which a function gets a series.
 const LEAST_SHARE: f64 = 0.01;
-/// A newcomer needs this many times the recent CPU of the one whose place it takes.
+/// A newcomer needs this many times the worth of the one whose place it takes.
 const FACTOR: f64 = 2.0;
 /// For how long the latter must have been that far behind, without a break.
 const LONG: Duration = Duration::from_secs(300);
@@ -31,13 +35,35 @@ const LONG: Duration = Duration::from_secs(300);
 /// scrapes at the usual intervals of up to a minute, and as far as Prometheus looks back.
 pub(super) const KEEP: Duration = Duration::from_secs(300);
 
+/// By what functions are ranked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rank {
+    /// What they used themselves.
+    Own,
+    /// What they and all that they call used, or what the service used elsewhere if that is less.
+    Total,
+}
+
+impl Rank {
+    /// The worth of a function that used `recent` of the `whole` of its service.
+    fn worth(self, recent: f64, whole: f64) -> f64 {
+        match self {
+            Rank::Own => recent,
+            Rank::Total => recent.min(whole - recent).max(0.0),
+        }
+    }
+}
+
 /// The functions of one service in one family of counters.
 #[derive(Debug)]
 pub(super) struct Functions {
     /// Labels: service, function, file.
     family: CounterVec,
     service: String,
+    rank: Rank,
     most: usize,
+    /// Recent CPU of the service, as of the last round.
+    whole: f64,
     known: HashMap<FunctionLabels, Function>,
 }
 
@@ -73,8 +99,8 @@ impl Function {
 
 impl Functions {
     /// Of this service; `most` of them are counted at a time, and at most twice as many have a series.
-    pub fn new(family: CounterVec, service: &str, most: usize) -> Functions {
-        Functions { family, service: service.to_owned(), most, known: HashMap::new() }
+    pub fn new(family: CounterVec, service: &str, rank: Rank, most: usize) -> Functions {
+        Functions { family, service: service.to_owned(), rank, most, whole: 0.0, known: HashMap::new() }
     }
 
     /// Adds what a function used. False: it has no series to count it in.
@@ -99,21 +125,22 @@ impl Functions {
 
     /// Decides who has a series, given the recent CPU of the whole service. Call it every few seconds.
     pub fn round(&mut self, whole: f64, now: Instant) {
+        self.whole = whole;
         self.sweep(now);
-        let newcomers = self.newcomers(whole, now);
-        let best = newcomers.first().map_or(0.0, |(recent, _)| *recent).max(self.last_place(now));
+        let newcomers = self.newcomers(now);
+        let best = newcomers.first().map_or(0.0, |(worth, _)| *worth).max(self.last_place(now));
         self.note_who_is_behind(best, now);
-        for (recent, labels) in newcomers {
+        for (worth, labels) in newcomers {
             if self.is_leaving(&labels) {
                 // Its series is there anyway, so nobody has to go at once.
-                if recent > self.least(now) * FACTOR {
+                if worth > self.least(now) * FACTOR {
                     self.give_series(&labels);
                 }
                 continue;
             }
             let has_room =
                 self.known.values().filter(|function| !function.is_waiting()).count() < 2 * self.most;
-            if has_room && (self.counted() < self.most || self.make_room(recent, now)) {
+            if has_room && (self.counted() < self.most || self.make_room(worth, now)) {
                 self.give_series(&labels);
             }
         }
@@ -143,21 +170,29 @@ impl Functions {
         self.known.get(labels).is_some_and(|function| matches!(function.state, State::Leaving { .. }))
     }
 
-    /// The least recent CPU of those that are counted.
-    fn least(&self, now: Instant) -> f64 {
-        let counted = self.known.values().filter(|function| function.is_counted());
-        counted.map(|function| function.recent.at(now)).fold(f64::INFINITY, f64::min)
+    /// What a function is worth now, by its recent CPU. Not a method of all: it is asked while functions are changed.
+    fn worth_at(&self, now: Instant) -> impl Fn(&Recent) -> f64 + use<> {
+        let (rank, whole) = (self.rank, self.whole);
+        move |recent| rank.worth(recent.at(now), whole)
     }
 
-    /// Where more are counted than should be: the recent CPU of the last one that should.
-    fn last_place(&self, now: Instant) -> f64 {
+    /// The least worth of those that are counted.
+    fn least(&self, now: Instant) -> f64 {
+        let worth = self.worth_at(now);
         let counted = self.known.values().filter(|function| function.is_counted());
-        let mut recent: Vec<f64> = counted.map(|function| function.recent.at(now)).collect();
-        if recent.len() <= self.most {
+        counted.map(|function| worth(&function.recent)).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Where more are counted than should be: the worth of the last one that should.
+    fn last_place(&self, now: Instant) -> f64 {
+        let worth = self.worth_at(now);
+        let counted = self.known.values().filter(|function| function.is_counted());
+        let mut worths: Vec<f64> = counted.map(|function| worth(&function.recent)).collect();
+        if worths.len() <= self.most {
             return 0.0;
         }
-        recent.sort_by(|left, right| right.total_cmp(left));
-        recent[self.most - 1]
+        worths.sort_by(|left, right| right.total_cmp(left));
+        worths[self.most - 1]
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -174,8 +209,10 @@ impl Functions {
         }
     }
 
-    /// Those that would have a series if there were room for all, the busiest first.
-    fn newcomers(&self, whole: f64, now: Instant) -> Vec<(f64, FunctionLabels)> {
+    /// Those that would have a series if there were room for all, with their worth, the greatest first.
+    fn newcomers(&self, now: Instant) -> Vec<(f64, FunctionLabels)> {
+        let worth = self.worth_at(now);
+        let enough = |recent: f64| recent > 0.0 && recent >= self.whole * LEAST_SHARE;
         let mut newcomers: Vec<(f64, FunctionLabels)> = self
             .known
             .iter()
@@ -184,9 +221,8 @@ impl Functions {
                 State::Leaving { .. } => true,
                 State::Counted { .. } | State::Away { .. } => false,
             })
-            .map(|(labels, function)| (function.recent.at(now), labels))
-            .filter(|(recent, _)| *recent > 0.0 && *recent >= whole * LEAST_SHARE)
-            .map(|(recent, labels)| (recent, labels.clone()))
+            .filter(|(_, function)| enough(function.recent.at(now)))
+            .map(|(labels, function)| (worth(&function.recent), labels.clone()))
             .collect();
         newcomers.sort_by(|(left, left_labels), (right, right_labels)| {
             right.total_cmp(left).then_with(|| left_labels.cmp(right_labels))
@@ -195,9 +231,10 @@ impl Functions {
     }
 
     fn note_who_is_behind(&mut self, best: f64, now: Instant) {
+        let worth = self.worth_at(now);
         for function in self.known.values_mut() {
             if let State::Counted { behind, .. } = &mut function.state {
-                match function.recent.at(now) * FACTOR < best {
+                match worth(&function.recent) * FACTOR < best {
                     true => *behind = behind.or(Some(now)),
                     false => *behind = None,
                 }
@@ -206,7 +243,8 @@ impl Functions {
     }
 
     /// Takes the place of the function that has the least, if it has been behind for long and is far behind this one.
-    fn make_room(&mut self, recent: f64, now: Instant) -> bool {
+    fn make_room(&mut self, newcomer: f64, now: Instant) -> bool {
+        let worth = self.worth_at(now);
         let long = |behind: &Option<Instant>| {
             behind.is_some_and(|behind| now.saturating_duration_since(behind) >= LONG)
         };
@@ -214,8 +252,8 @@ impl Functions {
             .known
             .iter_mut()
             .filter(|(_, function)| matches!(&function.state, State::Counted { behind, .. } if long(behind)))
-            .map(|(labels, function)| (function.recent.at(now), labels, function))
-            .filter(|(least, ..)| least * FACTOR < recent)
+            .map(|(labels, function)| (worth(&function.recent), labels, function))
+            .filter(|(least, ..)| least * FACTOR < newcomer)
             .min_by(|(left, left_labels, _), (right, right_labels, _)| {
                 left.total_cmp(right).then_with(|| left_labels.cmp(right_labels))
             });
@@ -241,11 +279,12 @@ impl Functions {
         if self.known.len() < self.most_known() {
             return;
         }
+        let worth = self.worth_at(now);
         let mut waiting: Vec<(f64, FunctionLabels)> = self
             .known
             .iter()
             .filter(|(_, function)| function.is_waiting())
-            .map(|(labels, function)| (function.recent.at(now), labels.clone()))
+            .map(|(labels, function)| (worth(&function.recent), labels.clone()))
             .collect();
         waiting.sort_by(|(left, _), (right, _)| right.total_cmp(left));
         for (_, labels) in waiting.drain(waiting.len() / 2..) {

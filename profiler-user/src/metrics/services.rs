@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::{Counter, CounterVec};
 
-use super::functions::Functions;
+use super::functions::{Functions, Rank};
 use super::labels::{FunctionLabels, NAME_CHARACTERS, head};
 use super::new::New;
 use super::recent::Recent;
@@ -27,6 +27,10 @@ pub const OTHER: &str = "[other]";
 pub const UNATTRIBUTED: &str = "[unattributed]";
 /// Stands for what a Python process runs outside of Python: threads of libraries, the interpreter's start and end.
 pub const NO_PYTHON_FRAME: &str = "[no Python frame]";
+
+/// How many times as many functions have a series by total time as by own time: for each one that does the work there
+/// are several that only call the next, with the same total.
+const TOTAL_FACTOR: usize = 2;
 
 /// How often it is decided which functions have a series.
 const ROUND: Duration = Duration::from_secs(2);
@@ -177,8 +181,13 @@ impl Services {
     }
 
     fn new_service(&self, name: &str, now: Instant) -> Service {
-        let by_function = |family: &CounterVec| Functions::new(family.clone(), name, self.most_functions);
-        let functions = self.families.functions.as_ref().map(|families| families.each_ref().map(by_function));
+        let most = self.most_functions;
+        let functions = self.families.functions.as_ref().map(|[own, total]| {
+            [
+                Functions::new(own.clone(), name, Rank::Own, most),
+                Functions::new(total.clone(), name, Rank::Total, most * TOTAL_FACTOR),
+            ]
+        });
         let mut service = Service {
             containers: HashMap::new(),
             recent: Recent::new(now),

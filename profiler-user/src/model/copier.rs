@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Frame, FrameId, StackId, Stacks};
+use super::{Frame, FrameId, Profile, StackId, Stacks};
 
 /// Copies stacks one by one, as they are asked for. Walks only until a part that was copied before, and looks at each frame
 /// once: to intern the whole stack anew would hash the names of all of its frames for each copy.
@@ -42,6 +42,18 @@ impl<'a, F: Fn(&Frame) -> Frame> Copier<'a, F> {
             copied = Some(pushed);
         }
         copied.expect("a stack has a frame")
+    }
+}
+
+impl Profile {
+    /// The same samples, labels and order with other frames. Stacks that become the same one are that one, more than once.
+    #[must_use]
+    pub fn shaped(&self, shape: impl Fn(&Frame) -> Frame) -> Profile {
+        let mut stacks = Stacks::default();
+        let mut copier = Copier::new(&self.stacks, shape);
+        let copied = |(stack, weight): &(StackId, _)| (copier.copy(*stack, None, &mut stacks), *weight);
+        let samples = self.samples.iter().map(copied).collect();
+        Profile { stacks, samples, labels: self.labels.clone(), about: self.about.clone() }
     }
 }
 

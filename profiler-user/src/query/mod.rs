@@ -3,10 +3,13 @@
 //!
 //! [`Source`] decides who answers: memory or the store. It must not know any wire format, nor how an answer is drawn.
 
+mod align;
 mod chart;
+pub mod confidence;
 mod diff;
 mod focus;
 mod labels;
+mod named;
 mod profile;
 mod prune;
 mod series;
@@ -15,9 +18,10 @@ mod stored;
 mod top;
 
 pub use chart::{Chart, Slice, chart};
-pub use diff::{Change, Diff, DiffNode, diff};
+pub use diff::{Change, Comparing, Diff, DiffNode, Judged, Unit, diff};
 pub use focus::focus;
 pub use labels::{LabelValues, label_values};
+pub use named::{Named, is_function, named};
 pub use profile::{View, every_label, labelled, profile, recorded};
 pub use prune::{Pair, prune};
 pub use series::{Line, TimeSeries, step_for, time_series};

@@ -4,6 +4,7 @@
 //! attributed. It must not know where a profile came from, files, sockets or the time.
 
 pub(crate) mod call_tree;
+pub mod difference;
 pub mod folded;
 pub mod format;
 pub mod gecko;

@@ -20,6 +20,7 @@ pub mod names;
 pub mod objects;
 pub mod options;
 mod plan;
+mod read;
 mod recover;
 pub mod rows;
 pub mod schema;
@@ -42,11 +43,13 @@ use std::thread::JoinHandle;
 
 pub use folder::FolderError;
 pub use options::{Intervals, Limits, Memory, Options};
+pub use read::{Read, ReadError, read};
 pub use recover::Opened;
 pub use snapshot::Snapshot;
 pub use status::Status;
 
 use crate::aggregate::Window;
+use files::FileError;
 use objects::{ObjectError, Objects};
 use state::{Queued, Shared};
 

@@ -169,7 +169,7 @@ impl Recovery<'_> {
 }
 
 /// A block as a window that is in memory. `None`: it has no rows.
-fn written(block: Block) -> Option<Written> {
+pub(super) fn written(block: Block) -> Option<Written> {
     let node = node_of(&block.samples).ok()?;
     Some(Written::new(node, block.samples, (block.ticks, block.stacks)))
 }

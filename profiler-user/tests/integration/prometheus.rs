@@ -24,7 +24,7 @@ const MAY_FIRE: [&str; 2] = ["FiretowerUnattributedSamples", "FiretowerAgentBusy
 const FREQUENCY: u32 = 99;
 
 /// A running Prometheus; ends with its test, and its data with it.
-struct Prometheus {
+pub struct Prometheus {
     _running: Running,
     _directory: tempfile::TempDir,
     address: SocketAddr,
@@ -32,7 +32,7 @@ struct Prometheus {
 
 impl Prometheus {
     /// Scrapes this address every second, and evaluates these rules as often.
-    fn start(target: SocketAddr, rules: &str) -> Prometheus {
+    pub fn start(target: SocketAddr, rules: &str) -> Prometheus {
         let directory = tempfile::tempdir().expect("a folder");
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("rules.yml"), rules).expect("a file");
@@ -80,7 +80,7 @@ impl Prometheus {
     }
 
     /// The series that an expression has now.
-    fn query(&self, expression: &str) -> Vec<Value> {
+    pub fn query(&self, expression: &str) -> Vec<Value> {
         let encoded: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let data = self.api(&format!("query?query={encoded}"));
         assert_eq!(data["resultType"], "vector", "{expression}");
@@ -88,7 +88,7 @@ impl Prometheus {
     }
 
     /// Waits until an expression has data.
-    fn wait_for_data(&self, what: &str, expression: &str) -> Vec<Value> {
+    pub fn wait_for_data(&self, what: &str, expression: &str) -> Vec<Value> {
         wait_for(&format!("{what}: {expression}"), || {
             Some(self.query(expression)).filter(|result| !result.is_empty())
         })
@@ -102,7 +102,7 @@ impl Prometheus {
     }
 
     /// The labels of alerts that fire.
-    fn firing(&self, name: &str) -> Vec<Value> {
+    pub fn firing(&self, name: &str) -> Vec<Value> {
         let data = self.api("alerts");
         let alerts = data["alerts"].as_array().expect("alerts").iter();
         alerts
@@ -113,7 +113,7 @@ impl Prometheus {
 }
 
 /// The rules with every duration of minutes as one of seconds.
-fn sixty_times_faster(rules: &str) -> String {
+pub fn sixty_times_faster(rules: &str) -> String {
     let minutes = Regex::new(r"\b(\d+)m\b").expect("valid");
     assert!(minutes.find_iter(rules).count() > 20);
     minutes.replace_all(rules, "${1}s").into_owned()

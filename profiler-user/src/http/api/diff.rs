@@ -18,9 +18,9 @@ use super::tree::{Amount, WireFrame, seconds};
 use super::{Pairs, decoded};
 use crate::http::error::HttpError;
 use crate::http::{App, Live};
-use crate::model::Profile;
 use crate::model::select::{Cancelled, Select};
-use crate::query::{self, Pair, View};
+use crate::model::{About, Profile, Weight};
+use crate::query::{self, Comparing, Judged, Order, Pair, Unit, View};
 
 pub(super) const TAKES: [&Parameter; 14] = [
     &LEFT_FROM,
@@ -88,6 +88,23 @@ struct ChangedFunction {
     right_total: f64,
     /// Of what the function itself used, right less left.
     change: f64,
+    /// What the numbers of samples say of the change of what the function itself used; `null` if a side has none.
+    self_confidence: Option<Confidence>,
+    /// The same of what it used with what it calls.
+    total_confidence: Option<Confidence>,
+}
+
+/// Whether a change is one. It takes samples for independent: `docs/diff.md` says what that means.
+#[derive(Serialize, ToSchema)]
+struct Confidence {
+    /// The lower end of the 95 % interval of the change, CPU seconds.
+    low: f64,
+    /// The upper end.
+    high: f64,
+    /// How probable it is to see as much change or more, if nothing has changed; corrected for the number of functions.
+    p_corrected: f64,
+    /// `grew`, `shrank`, or `noise`: at this number of samples it may be chance.
+    verdict: &'static str,
 }
 
 /// A side's question.
@@ -147,15 +164,20 @@ pub(super) async fn diff(
     let mut right = side(&RIGHT_FROM, &RIGHT_UNTIL, &RIGHT_QUERY)?;
     let ranges = [left.range, right.range];
     let focus = given.short_text(&FOCUS)?.map(str::to_owned);
-    let normalised = given.switch(&NORMALISE)?.unwrap_or(false);
-    let limits = (given.integer(&MAX_NODES)? as usize, given.integer(&LIMIT)? as usize);
+    let comparing = Comparing {
+        units: (Unit::Nanoseconds, Unit::Nanoseconds),
+        normalised: given.switch(&NORMALISE)?.unwrap_or(false),
+        order: Order::Own,
+        max_nodes: given.integer(&MAX_NODES)? as usize,
+        max_changes: given.integer(&LIMIT)? as usize,
+    };
     let work = move |live: &Live, cancelled: &Cancelled| {
         let shape = (view, focus.as_deref());
         let (left_profile, left_side) = left.take(live, shape, cancelled)?;
         let (right_profile, right_side) = right.take(live, shape, cancelled)?;
         let complete = left_side.complete_since_unix_seconds <= seconds(left.range.since)
             && right_side.complete_since_unix_seconds <= seconds(right.range.since);
-        let diff = query::diff(&left_profile, &right_profile, normalised, limits);
+        let diff = query::diff(&left_profile, &right_profile, comparing);
         let difference = Difference::new(&diff, left_side, right_side);
         match saved {
             true => Answer::page("comparison", &difference, complete),
@@ -163,6 +185,39 @@ pub(super) async fn diff(
         }
     };
     Ok(compute(&app, work).await?.respond(&headers, &ranges))
+}
+
+/// What the viewer shows of a comparison that nobody asked the service for, as JSON. Both sides must have CPU time.
+pub(crate) fn comparison(
+    diff: &query::Diff,
+    left: &About,
+    right: &About,
+) -> Result<String, serde_json::Error> {
+    let side = |about: &About, total: Weight| Side {
+        start_unix_seconds: seconds(about.start),
+        duration_seconds: seconds(about.duration),
+        complete_since_unix_seconds: seconds(about.start),
+        total: Amount::new(total),
+    };
+    let (left, right) = (side(left, diff.total.left), side(right, diff.total.right));
+    serde_json::to_string(&Difference::new(diff, left, right))
+}
+
+impl Confidence {
+    fn new(diff: &query::Diff, judged: &Judged) -> Confidence {
+        // Of shares, or of nanoseconds.
+        let unit = match diff.comparing.normalised {
+            true => seconds(diff.total.right.nanoseconds),
+            false => 1e-9,
+        };
+        let Judged { difference, corrected, verdict } = judged;
+        Confidence {
+            low: difference.low * unit,
+            high: difference.high * unit,
+            p_corrected: *corrected,
+            verdict: verdict.name(),
+        }
+    }
 }
 
 impl Difference {
@@ -190,6 +245,8 @@ impl Difference {
                 left_total,
                 right_total,
                 change: right_self - left_self,
+                self_confidence: change.own_judged.map(|judged| Confidence::new(diff, &judged)),
+                total_confidence: change.total_judged.map(|judged| Confidence::new(diff, &judged)),
             }
         };
         Difference {

@@ -19,10 +19,10 @@ mod processes;
 mod profile;
 mod range;
 mod routes;
-mod selector;
+pub(crate) mod selector;
 mod source;
 mod tables;
-mod time;
+pub(crate) mod time;
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
@@ -30,6 +30,7 @@ use axum::extract::rejection::QueryRejection;
 use super::error::HttpError;
 use crate::render::call_tree as tree;
 
+pub(crate) use diff::comparison;
 pub(super) use routes::{paths, router};
 pub(super) use source::READERS;
 

@@ -11,13 +11,13 @@ pub(in crate::http) const MAX_BYTES: usize = 4096;
 const MAX_MATCHERS: usize = 32;
 
 /// What a selector may be, for people.
-pub(in crate::http) const HINT: &str = "{label=\"value\",…} with =, !=, =~ or !~, or the name of a service alone, as in {service=\"checkout\",thread=~\"w.*\"}";
+pub(crate) const HINT: &str = "{label=\"value\",…} with =, !=, =~ or !~, or the name of a service alone, as in {service=\"checkout\",thread=~\"w.*\"}";
 
 /// Reads a selector.
 ///
 /// # Errors
 /// What is wrong, and at which byte.
-pub(in crate::http) fn parse(text: &str) -> Result<Selector, String> {
+pub(crate) fn parse(text: &str) -> Result<Selector, String> {
     if text.len() > MAX_BYTES {
         return Err(format!("it is longer than {MAX_BYTES} bytes"));
     }

@@ -46,7 +46,7 @@ pub(in crate::http) fn lengths_pattern() -> String {
 
 /// A moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum Moment {
+pub(crate) enum Moment {
     /// Unix nanoseconds.
     At(u64),
     /// So many nanoseconds before now.
@@ -55,7 +55,7 @@ pub(in crate::http) enum Moment {
 
 impl Moment {
     /// Unix nanoseconds, if it is `now`.
-    pub(in crate::http) fn at(self, now: u64) -> u64 {
+    pub(crate) fn at(self, now: u64) -> u64 {
         match self {
             Moment::At(at) => at,
             Moment::Ago(ago) => now.saturating_sub(ago),
@@ -64,7 +64,7 @@ impl Moment {
 }
 
 /// Reads a moment. `None`: it is none.
-pub(in crate::http) fn moment(text: &str) -> Option<Moment> {
+pub(crate) fn moment(text: &str) -> Option<Moment> {
     if let Some(rest) = text.strip_prefix("now") {
         return match rest.strip_prefix('-') {
             None if rest.is_empty() => Some(Moment::Ago(0)),

@@ -17,20 +17,29 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::ranked(Rank::Own)
+    }
+
+    fn ranked(rank: Rank) -> Bench {
         let family =
             CounterVec::new(Opts::new("cpu", "CPU."), &["service", "function", "file"]).expect("valid");
         let now = Instant::now();
-        Bench { functions: Functions::new(family, "app", MOST), whole: Recent::new(now), now }
+        Bench { functions: Functions::new(family, "app", rank, MOST), whole: Recent::new(now), now }
     }
 
     /// Lets these functions use so many milliseconds of each second. The answer: the seconds that were in no series.
     fn run(&mut self, seconds: u64, used: &[(&str, u64)]) -> f64 {
+        self.run_of(seconds, used.iter().map(|(_, milliseconds)| milliseconds).sum(), used)
+    }
+
+    /// The same in a service that uses so many milliseconds of each second, whatever its functions' sum is.
+    fn run_of(&mut self, seconds: u64, whole: u64, used: &[(&str, u64)]) -> f64 {
         let mut rest = 0.0;
         for _ in 0..seconds {
             self.now += SECOND;
+            self.whole.add(whole as f64 / 1e3, self.now);
             for (name, milliseconds) in used {
                 let amount = *milliseconds as f64 / 1e3;
-                self.whole.add(amount, self.now);
                 if !self.functions.add(&labels(name), amount, self.now) {
                     rest += amount;
                 }
@@ -95,6 +104,22 @@ fn everything_is_in_a_series_or_in_the_remainder() {
     let counted: f64 = bench.series().iter().map(|(_, value)| value).sum();
     assert!((rest + counted - 60.0 * 0.77).abs() < 1e-9, "{rest} + {counted}");
     assert_eq!(bench.names(), ["a", "b", "c"], "the busiest");
+}
+
+#[test]
+fn by_total_time_what_is_on_every_stack_leaves_its_place_to_what_is_on_some() {
+    let stack =
+        [("main", 500), ("run", 500), ("serve", 495), ("handle", 480), ("look_up", 95), ("send", 200)];
+    let mut bench = Bench::ranked(Rank::Total);
+    bench.run_of(60, 500, &stack);
+    assert_eq!(bench.names(), ["handle", "look_up", "send"]);
+    // Where there is room, all of them are there.
+    let mut bench = Bench::ranked(Rank::Total);
+    bench.run_of(60, 500, &stack[..3]);
+    assert_eq!(bench.names(), ["main", "run", "serve"]);
+    // One that comes to be on every stack goes when others need its place.
+    bench.run_of(LONG.as_secs() + KEEP.as_secs() + 60, 500, &stack);
+    assert_eq!(bench.names(), ["handle", "look_up", "send"]);
 }
 
 #[test]

@@ -16,6 +16,8 @@ export type ChangedFunction = {
   "left_total": number;
   "right_self": number;
   "right_total": number;
+  "self_confidence"?: Confidence | null;
+  "total_confidence"?: Confidence | null;
 };
 
 /** Arrays of equal length. Parents come before their children. */
@@ -55,6 +57,18 @@ export type ChartSlice = {
   /** Samples of each stack. */
   "samples": number[];
   "total": Amount;
+};
+
+/** Whether a change is one. It takes samples for independent: `docs/diff.md` says what that means. */
+export type Confidence = {
+  /** The upper end. */
+  "high": number;
+  /** The lower end of the 95 % interval of the change, CPU seconds. */
+  "low": number;
+  /** How probable it is to see as much change or more, if nothing has changed; corrected for the number of functions. */
+  "p_corrected": number;
+  /** `grew`, `shrank`, or `noise`: at this number of samples it may be chance. */
+  "verdict": string;
 };
 
 /** Arrays of equal length; parents come before their children, node 0 is the root. CPU seconds. */

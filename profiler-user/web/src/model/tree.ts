@@ -19,6 +19,8 @@ export interface Frame {
   firstLine: number;
   /** The dotted module that the file is; empty where there is none. */
   module: string;
+  /** In a difference: the change of what the function itself uses may be chance. Absent where that is not known. */
+  withinNoise?: true;
 }
 
 /** What a node weighs. */

@@ -28,8 +28,14 @@ export function treeOfProfile(profile: schema.ProfileTree): Tree {
 /** Both sides in CPU seconds: a difference has no samples of its own, so a "sample" is a second here. */
 export function treeOfDifference(difference: schema.Difference): Tree {
   const {frame, parent, left_total, left_self, right_total, right_self} = difference.nodes;
+  const frames = difference.frames.map(frameOfWire);
+  for (const {frame, self_confidence} of difference.functions) {
+    // The table has functions, which by line are several frames: of these the answer judges each alone.
+    const judged = frames[frame];
+    if (judged?.line === 0 && self_confidence?.verdict === "noise") judged.withinNoise = true;
+  }
   return build({
-    frames: difference.frames.map(frameOfWire),
+    frames,
     nodes: {frame, parent, total: right_total, self: right_self},
     secondsPerSample: 1,
     before: {total: left_total, self: left_self},

@@ -43,6 +43,7 @@ function nameCells(functions: Functions, at: number, actions: Actions): Componen
       <span class="text">{nameOf(frame)}</span>
       {isReason(frame) && <span class="tag reason">not attributed</span>}
       {mark !== "" && <span class={`tag ${mark}`}>{mark}</span>}
+      {frame.withinNoise && <span class="tag noise" title="At these numbers of samples, the change of Self may be chance">within noise</span>}
     </span>,
     <span title={frame.file}>{frame.file === "" ? (frame.kind === "kernel" ? "kernel" : "") : `${lastOf(frame.file)}${frame.firstLine > 0 ? `:${frame.firstLine}` : ""}`}</span>,
     frame.module,
