@@ -8,8 +8,11 @@ pub mod doctor;
 mod dump;
 pub mod exit;
 mod failures;
+mod flamegraph;
+mod input;
+mod links;
 mod logging;
-mod new_file;
+mod output_file;
 mod process;
 mod record;
 mod serve;
@@ -41,13 +44,14 @@ enum Command {
     Dump(dump::Args),
     Diff(diff::Args),
     Serve(serve::Args),
+    Flamegraph(flamegraph::Args),
     /// Say whether capture would work here, and if not what is missing and what to do
     Doctor(doctor::Args),
 }
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(links::resolved(std::env::args_os())) {
         Ok(cli) => cli,
         // `--help` and `--version` come this way too: to stdout, with code 0.
         Err(error) => {
@@ -72,6 +76,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Dump(args) => dump::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Flamegraph(args) => flamegraph::run(&args),
         Command::Doctor(args) => doctor::run(&args, doctor::pythons::seen),
     }
 }

@@ -100,8 +100,8 @@ fn what(metric: &str, mode: Mode) -> String {
 /// Process and thread come first.
 fn frame(text: &str, depth: usize) -> Frame {
     match depth {
-        0 => Frame::bare(FrameKind::Process, format!("process {}", &text[1..])),
-        1 => Frame::bare(FrameKind::Thread, format!("thread {}", &text[1..])),
+        0 => Frame::bare(FrameKind::Process, text),
+        1 => Frame::bare(FrameKind::Thread, text),
         _ => names::with_colons(text).unwrap_or_else(|| Frame::bare(FrameKind::Other, text)),
     }
 }

@@ -48,6 +48,11 @@ pub enum ImportError {
 }
 
 impl ImportError {
+    /// Whether it can be read, and nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, ImportError::Empty { .. })
+    }
+
     /// Something at a place of the file that its format does not allow.
     pub(super) fn invalid(format: Format, at: impl Into<String>, what: impl Into<String>) -> ImportError {
         ImportError::Invalid { format, at: at.into(), what: what.into() }

@@ -94,8 +94,11 @@ pub(super) fn read_frames(
         });
     }
     for (number, line) in (1_u64..).zip(text.lines()) {
+        if is_comment(line) {
+            continue;
+        }
         let Some(parts) = split_one(line) else {
-            skipped += u64::from(!is_comment(line));
+            skipped += 1;
             continue;
         };
         if parts.count.whole == u64::MAX {
@@ -126,7 +129,7 @@ pub(super) fn read_frames(
 
 /// Whether every stack has two counts: with only some, a frame's name ends in a number.
 fn is_difference(text: &str) -> bool {
-    let mut lines = text.lines().filter_map(split).peekable();
+    let mut lines = text.lines().filter(|line| !is_comment(line)).filter_map(split).peekable();
     lines.peek().is_some() && lines.all(|line| line.before.is_some())
 }
 

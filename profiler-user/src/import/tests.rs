@@ -130,14 +130,14 @@ fn pyflames_text() {
 fn austins_text() {
     let text = "# austin: 3.7.0\n# interval: 20000\n# mode: wall\n\nP7;T0:8;/srv/a.py:<module>:12;/srv/a.py:f:4 20094\n\
                 P7;T0:8;:GC: 6\nP7;T0:8 1\nP7;T0:8;/srv/a.py:<module>:12;/srv/a.py:f:4 6\n# duration: 2314949\nlost\n";
-    let root = "process=process 7@:0;thread=thread 0:8@:0";
+    let root = "process=P7@:0;thread=T0:8@:0";
     let f = format!("{root};<module>@/srv/a.py:12;f@/srv/a.py:4");
     let gc = format!("{root};other=GC@:0");
     let imported = reads(text, Format::Austin, &[(root, 0, 1_000), (&f, 0, 20_100_000), (&gc, 0, 6_000)]);
     assert_eq!((imported.measure, imported.skipped), (Measure::Nanoseconds, 1));
     assert_eq!(imported.profile.about.duration, 2_314_949_000);
     let full = "# mode: full\nP7;T8;/srv/a.py:f:4 20083,0,-4096\n";
-    reads(full, Format::Austin, &[("process=process 7@:0;thread=thread 8@:0;f@/srv/a.py:4", 0, 20_083_000)]);
+    reads(full, Format::Austin, &[("process=P7@:0;thread=T8@:0;f@/srv/a.py:4", 0, 20_083_000)]);
     let error = read(b"# mode: memory\nP7;T8;a.py:f:4 4096\n").expect_err("bytes").to_string();
     assert!(error.contains("memory profile"), "{error}");
     let error = read(b"# mode: full\nP7;T8;a.py:f:4 4096\n").expect_err("one number").to_string();

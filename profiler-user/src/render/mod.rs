@@ -132,12 +132,9 @@ pub fn frame_text(frame: &Frame) -> String {
                 line => write!(text, " ({file}:{line})"),
             };
         }
-        // Without white space before it, a number is no count.
         FrameKind::Other if text.is_empty() || ends_with_count(&text) => text.push_str(" (?)"),
         FrameKind::Other => {}
-        FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter
-            if text.ends_with(|c: char| c.is_ascii_digit() || c == '.') =>
-        {
+        FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter if ends_with_count(&text) => {
             text.push_str(" (?)");
         }
         FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter => {}
@@ -151,9 +148,10 @@ pub fn frame_text(frame: &Frame) -> String {
     text
 }
 
+/// Whether the last word is a number: behind white space, it could be taken for a count.
 fn ends_with_count(text: &str) -> bool {
     let last = text.trim_end().rsplit_once(char::is_whitespace).map_or("", |(_, last)| last);
-    last.ends_with(|c: char| c.is_ascii_digit() || c == '.')
+    last.starts_with(|c: char| c.is_ascii_digit()) && last.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
 /// Text of a target with everything replaced, visibly, that could break a format or deceive a reader: `;` becomes a

@@ -1,9 +1,9 @@
 //! The two profiles that are compared, out of files: what they are called, and which numbers they have.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::input::Input;
 use crate::import::{self, Format, Imported, Measure};
 use crate::model::Profile;
 use crate::query::Unit;
@@ -31,7 +31,7 @@ pub(super) struct Side {
 /// Reads two files.
 ///
 /// # Errors
-/// [`Exit::BadInput`], or [`Exit::Usage`] if both are standard input.
+/// Those of reading a file and a profile, and [`Exit::Usage`] if both are standard input.
 pub(super) fn files(
     before: &Path,
     after: &Path,
@@ -46,36 +46,22 @@ pub(super) fn files(
 }
 
 fn file(path: &Path, format: Option<Format>, lines: bool) -> Result<Side, Failure> {
-    let (name, bytes) = if path == Path::new(STDIN) {
-        let mut bytes = Vec::new();
-        let limit = import::MAX_BYTES as u64 + 1;
-        ("standard input".to_owned(), std::io::stdin().take(limit).read_to_end(&mut bytes).map(|_| bytes))
-    } else {
-        (path.display().to_string(), bounded(path))
-    };
-    let bytes = bytes.map_err(|error| Failure::new(Exit::BadInput, format!("can't read {name}: {error}")))?;
+    let input = Input::read(path)?;
     let imported = match format {
-        Some(format) => import::read_as(&bytes, format),
-        None => import::read(&bytes),
+        Some(format) => import::read_as(&input.bytes, format),
+        None => import::read(&input.bytes),
     };
-    let imported = imported.map_err(|error| {
-        Failure::new(Exit::BadInput, format!("can't read {name}: {error}")).hint(error.hint())
-    })?;
-    Ok(Side::imported(name, imported, lines))
-}
-
-/// A file's bytes: no more than are looked at, and one more.
-fn bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(import::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let imported = imported.map_err(|error| input.failure(&error))?;
+    Ok(Side::imported(input.name, imported, lines))
 }
 
 impl Side {
     fn imported(name: String, imported: Imported, lines: bool) -> Side {
         let mut notes = imported.notes;
-        if imported.skipped > 0 {
-            notes.push(format!("{} lines are no stacks and were skipped", imported.skipped));
+        match imported.skipped {
+            0 => {}
+            1 => notes.push("ignored 1 line that is no stack".to_owned()),
+            more => notes.push(format!("ignored {more} lines that are no stacks")),
         }
         let profile = match lines {
             true => imported.profile,
