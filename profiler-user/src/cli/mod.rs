@@ -13,7 +13,7 @@ mod input;
 mod launch;
 mod links;
 mod logging;
-mod new_file;
+mod output_file;
 mod process;
 mod pyflame;
 mod record;

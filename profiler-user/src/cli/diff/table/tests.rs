@@ -1,3 +1,5 @@
+//! The table as people see it. They must not know how profiles are read.
+
 use super::super::{Row, verdicts};
 use super::*;
 use crate::model::{Frame, FrameKind, Profile, Weight};
