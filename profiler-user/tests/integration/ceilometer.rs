@@ -119,15 +119,36 @@ fn recordings_tell_the_truth(before: &mut Run, after: &mut Run, folder: &Path) {
     let finish = |(running, file): (Running, PathBuf)| {
         let finished = running.finish();
         assert_eq!(finished.code, 0, "{}", finished.stderr);
-        samples(&folded::parse(&std::fs::read_to_string(file).expect("the profile")))
+        (samples(&folded::parse(&std::fs::read_to_string(&file).expect("the profile"))), file)
     };
     (before.counts(), after.counts());
     let recordings = (start(before), start(after));
-    let seen = (finish(recordings.0), finish(recordings.1));
+    let (one, other) = (finish(recordings.0), finish(recordings.1));
+    let seen = (one.0, other.0);
     let counts = (before.counts(), after.counts());
     assert_fixed("record", (seen.0, &counts.0), (seen.1, &counts.1));
     let saved = 1.0 - counts.1.milliseconds_per_message() / counts.0.milliseconds_per_message();
     assert!(saved > 0.1, "a message takes {saved:.2} less CPU: {counts:#?}");
+    the_difference_is_a_check(&one.1, &other.1);
+}
+
+/// `firetower diff` of both files: the fix passes as a check of CI, and taking it back does not.
+fn the_difference_is_a_check(before: &Path, after: &Path) {
+    let check = |left: &Path, right: &Path| {
+        let mut command = firetower(["diff", "--fail-if", "get_endpoint > 5%", "--json"]);
+        let finished = Running::start(command.args([left, right])).finish();
+        let answer: Value = serde_json::from_str(&finished.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", finished.stderr));
+        let of = |function: &&Value| {
+            function["function"] == FUNCTION
+                && function["file"].as_str().is_some_and(|file| file.ends_with("keystoneauth1/session.py"))
+        };
+        let functions = answer["functions"].as_array().expect("functions");
+        let verdict = functions.iter().find(of).expect("it is on one side")["total"]["verdict"].clone();
+        (finished.code, verdict)
+    };
+    assert_eq!(check(before, after), (0, "shrank".into()));
+    assert_eq!(check(after, before), (19, "grew".into()));
 }
 
 fn the_alert_fires_before_and_not_after(prometheus: &Prometheus, before: &str, after: &str) {
