@@ -91,10 +91,15 @@ fn investigation(version: &str) {
     let python = environment::python(&requirements, &cache, version, &python(version))
         .unwrap_or_else(|error| panic!("{error:#}"));
     let folder = tempfile::tempdir().expect("a folder");
-    let start = |way| Run::start(way, version, &python, folder.path());
-    let (mut before, mut after) = std::thread::scope(|scope| {
-        let after = scope.spawn(|| start(Way::After));
-        (start(Way::Before), after.join().expect("the worker after the fix"))
+    // Both at once: each takes some seconds to get warm.
+    let [mut before, mut after] = std::thread::scope(|scope| {
+        let starting = Way::BOTH.map(|way| {
+            scope.spawn({
+                let (python, folder) = (&python, folder.path());
+                move || Run::start(way, version, python, folder)
+            })
+        });
+        starting.map(|run| run.join().expect("a worker"))
     });
     // From here on: what a worker does until it is warm has other functions.
     let service = Service::start(&["-F", "99"]);

@@ -8,10 +8,10 @@ mod environment;
 mod profile;
 mod worker;
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -29,6 +29,10 @@ const PICTURES: &str = "docs/investigation";
 /// What costs.
 const FUNCTION: &str = "get_endpoint";
 const SERVICE: &str = "ceilometer-agent-notification";
+/// Frames that are narrower are not in the pictures: they are to be small enough to be kept.
+const LEAST_PIXELS: &str = "1";
+/// The same for the picture of the difference, of all samples.
+const LEAST_SHARE: f64 = 0.002;
 /// What a recording may take longer than it is asked for, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -54,7 +58,7 @@ pub struct Args {
     /// The firetower to record with [default: the release build, built first]
     #[arg(long, value_name = "PATH")]
     firetower: Option<PathBuf>,
-    /// Keep the flame graphs in docs/investigation, without the paths of this machine
+    /// Keep the flame graphs in docs/investigation
     #[arg(long)]
     write: bool,
 }
@@ -93,37 +97,62 @@ pub fn run(task: &Task) -> Result<()> {
         regions: args.regions,
         service: SERVICE,
     };
-    let mut runs = Vec::new();
-    for way in [Way::Before, Way::After] {
-        runs.push(record(way, &settings, &firetower, args.seconds)?);
+    eprintln!("both workers start, which takes some 12 s of CPU each");
+    let workers = both(Way::BOTH, |way| Ok((way, Worker::start(way, &settings)?)))?;
+    eprintln!("they are recorded for {} s", args.seconds);
+    let runs = both(workers, |(way, worker)| record(way, worker, &firetower, args.seconds, &folder))?;
+    for run in &runs {
+        without_places(&run.folded, &places(&python, &interpreter, &scenario))?;
     }
     println!("{}", table(args, &runs));
-    let [before, after] = [Way::Before, Way::After].map(|way| folder.join(format!("{}.folded", way.name())));
-    let difference = folder.join("diff.svg");
-    let compare = |with: &[&OsStr]| {
-        let mut command = Command::new(&firetower);
-        command.arg("diff").args([&before, &after]).args(with).stdin(Stdio::null());
-        command
-    };
-    println!("{}\n", workspace::output(&mut compare(&["--sort", "total", "--limit", "12"].map(OsStr::new)))?);
-    workspace::run(&mut compare(&["--output".as_ref(), difference.as_os_str()]))?;
-    let pictures: Vec<&PathBuf> = runs.iter().map(|run| &run.svg).chain([&difference]).collect();
+    let pictures = pictures(&runs, &firetower)?;
     if args.write {
-        keep(&pictures, &root.join(PICTURES), &places(&python, &interpreter, &scenario))?;
+        keep(&pictures, &root.join(PICTURES))?;
     }
-    for file in pictures.into_iter().chain([&before, &after]) {
+    for file in pictures.iter().chain(runs.iter().map(|run| &run.folded)) {
         println!("{}", file.display());
     }
     Ok(())
 }
 
+/// Draws both profiles, prints and draws their difference, and answers where the pictures are.
+fn pictures(runs: &[Run; 2], firetower: &Path) -> Result<Vec<PathBuf>> {
+    let firetower = |arguments: &[&str], files: &[&Path]| {
+        let mut command = Command::new(firetower);
+        command.args(arguments).args(files).stdin(Stdio::null());
+        command
+    };
+    let draw = |title: &str, folded: &Path, svg: PathBuf| {
+        let arguments = ["flamegraph", "--minwidth", LEAST_PIXELS, "--title", title, "--output"];
+        workspace::run(&mut firetower(&arguments, &[&svg, folded]))?;
+        Ok::<_, anyhow::Error>(svg)
+    };
+    let mut pictures = Vec::new();
+    for run in runs {
+        let title = format!("Ceilometer's notification worker, {} the fix", run.way.name());
+        pictures.push(draw(&title, &run.folded, run.folded.with_extension("svg"))?);
+    }
+    let sides = runs.each_ref().map(|run| run.folded.as_path());
+    let changes = workspace::output(&mut firetower(&["diff", "--sort", "total", "--limit", "12"], &sides))?;
+    println!("{changes}\n");
+    let (folder, difference) = (sides[0].with_file_name("cut"), sides[0].with_file_name("diff.svg"));
+    let cut = sides.map(|side| folder.join(side.file_name().unwrap_or_default()));
+    let texts = read(sides[0]).and_then(|before| Ok([before, read(sides[1])?]))?;
+    fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+    for (file, text) in cut.iter().zip(profile::prune(texts.each_ref().map(String::as_str), LEAST_SHARE)?) {
+        fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?;
+    }
+    workspace::run(&mut firetower(&["diff", "--output"], &[&difference, &cut[0], &cut[1]]))?;
+    pictures.push(difference);
+    Ok(pictures)
+}
+
 /// Copies pictures to where documents show them.
-fn keep(pictures: &[&PathBuf], folder: &Path, places: &[String]) -> Result<()> {
+fn keep(pictures: &[PathBuf], folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
     for picture in pictures {
         let copy = folder.join(picture.file_name().context("it is a file")?);
-        let text = without_places(picture, places)?;
-        fs::write(&copy, text).with_context(|| format!("can't write {}", copy.display()))?;
+        fs::copy(picture, &copy).with_context(|| format!("can't write {}", copy.display()))?;
     }
     Ok(())
 }
@@ -133,34 +162,35 @@ struct Run {
     way: Way,
     counts: Counts,
     samples: Samples,
-    svg: PathBuf,
+    folded: PathBuf,
 }
 
-/// Starts the worker, records it when it is warm, and ends it.
-fn record(way: Way, settings: &Settings<'_>, firetower: &Path, seconds: u32) -> Result<Run> {
-    eprintln!("{}: the worker starts, and is recorded for {seconds} s", way.name());
-    let mut worker = Worker::start(way, settings)?;
-    let earlier = worker.counts()?;
-    let file = |ending: &str| settings.logs.join(format!("{}.{ending}", way.name()));
-    let (svg, folded) = (file("svg"), file("folded"));
-    // A recording writes one format. Both are of the same seconds, each with samples of its own.
-    let recordings = [&svg, &folded].map(|output| {
-        let mut command = Command::new(firetower);
-        command.args(["record", "--pid", &worker.pid().to_string(), "--duration", &seconds.to_string()]);
-        command.arg("--output").arg(output);
-        let ending = output.extension().unwrap_or_default().to_string_lossy();
-        Process::start(command, settings.logs, &format!("record-{}-{ending}", way.name()))
+/// Runs something for both ways at once: whatever else the machine does meanwhile is the same for both.
+fn both<I: Send, O: Send>(inputs: [I; 2], run: impl Fn(I) -> Result<O> + Sync) -> Result<[O; 2]> {
+    let [one, other] = inputs;
+    let (one, other) = thread::scope(|scope| {
+        let other = scope.spawn(|| run(other));
+        (run(one), other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    for recording in recordings {
-        recording?.finish(Duration::from_secs(seconds.into()) + PATIENCE)?;
-    }
+    Ok([one?, other?])
+}
+
+/// Records a worker that is warm, and ends it.
+fn record(way: Way, mut worker: Worker, firetower: &Path, seconds: u32, folder: &Path) -> Result<Run> {
+    let folded = folder.join(format!("{}.folded", way.name()));
+    let mut command = Command::new(firetower);
+    command.args(["record", "--pid", &worker.pid().to_string(), "--duration", &seconds.to_string()]);
+    command.arg("--output").arg(&folded);
+    let earlier = worker.counts()?;
+    let recording = Process::start(command, folder, &format!("record-{}", way.name()))?;
+    recording.finish(Duration::from_secs(seconds.into()) + PATIENCE)?;
     let counts = worker.counts()?.since(&earlier);
     worker.finish()?;
     let samples = Samples::read(&folded, FUNCTION)?;
-    Ok(Run { way, counts, samples, svg })
+    Ok(Run { way, counts, samples, folded })
 }
 
-fn table(args: &Args, runs: &[Run]) -> Table {
+fn table(args: &Args, runs: &[Run; 2]) -> Table {
     let title = format!(
         "Ceilometer 11.0.1 on Python {}, {} region(s) in the catalog, {} s each",
         args.python, args.regions, args.seconds
@@ -191,14 +221,14 @@ fn table(args: &Args, runs: &[Run]) -> Table {
             Cell::percent(counts.sending_cpu_seconds, counts.cpu_seconds),
         ]);
     }
-    if let [before, after] = runs {
-        let saved = 1.0 - after.counts.milliseconds_per_message() / before.counts.milliseconds_per_message();
-        table.notes.push(format!("{:.0} % less CPU for each message after the fix", 100.0 * saved));
-        table.notes.push(
-            "counting and sending are the scenario's own: a thread that makes messages, and the counters"
-                .to_owned(),
-        );
-    }
+    let [before, after] = runs.each_ref().map(|run| run.counts.milliseconds_per_message());
+    table
+        .notes
+        .push(format!("{:.0} % less CPU for each message after the fix", 100.0 * (1.0 - after / before)));
+    table.notes.push(
+        "counting and sending are the scenario's own: its counters, and the thread that makes messages"
+            .to_owned(),
+    );
     table
 }
 
@@ -217,13 +247,17 @@ fn places(python: &Path, interpreter: &Path, scenario: &Path) -> Vec<String> {
     folders.map(|folder| format!("{}/", folder.display())).collect()
 }
 
-/// The text of a file with names of files as they are in their packages.
-fn without_places(file: &Path, places: &[String]) -> Result<String> {
-    let mut text = fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))
+}
+
+/// Writes a profile anew, with names of files as they are in their packages.
+fn without_places(folded: &Path, places: &[String]) -> Result<()> {
+    let mut text = read(folded)?;
     for place in places {
-        text = text.replace(place, "");
+        text = text.replace(&format!("({place}"), "(");
     }
-    Ok(text)
+    fs::write(folded, text).with_context(|| format!("can't write {}", folded.display()))
 }
 
 #[cfg(test)]
@@ -231,11 +265,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_name_files_without_their_place() {
+    fn profiles_name_files_without_their_place() {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("a.svg");
-        fs::write(&file, "<title>run (/env/lib/python3.8/site-packages/a/b.py)</title>").expect("a file");
+        let file = folder.path().join("a.folded");
+        fs::write(&file, "run (/env/lib/python3.8/site-packages/a/b.py);c (/env/lib/python3.8/d.py) 7\n")
+            .expect("a file");
         let places = ["/env/lib/python3.8/site-packages/".to_owned(), "/env/lib/python3.8/".to_owned()];
-        assert_eq!(without_places(&file, &places).expect("text"), "<title>run (a/b.py)</title>");
+        without_places(&file, &places).expect("it is written anew");
+        assert_eq!(fs::read_to_string(&file).expect("text"), "run (a/b.py);c (d.py) 7\n");
+    }
+
+    #[test]
+    fn one_failure_of_two_is_a_failure() {
+        assert_eq!(both([1, 2], |number| Ok(number * 2)).expect("both"), [2, 4]);
+        both([1, 2], |number| if number == 2 { bail!("no") } else { Ok(number) }).expect_err("one failed");
     }
 }

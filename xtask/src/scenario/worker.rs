@@ -25,6 +25,9 @@ pub enum Way {
 }
 
 impl Way {
+    /// Both.
+    pub const BOTH: [Way; 2] = [Way::Before, Way::After];
+
     /// Its name, as in files and for the worker.
     pub fn name(self) -> &'static str {
         match self {
@@ -111,7 +114,7 @@ impl Worker {
     /// # Errors
     /// If one does not start or is not ready in time: its log is in the message.
     pub fn start(way: Way, settings: &Settings<'_>) -> Result<Worker> {
-        let log = |name: &str| settings.logs.join(format!("{}-{name}.log", settings.service));
+        let log = |name: &str| settings.logs.join(format!("{}-{name}.log", way.name()));
         let command = |script: &str, arguments: &[String]| {
             let mut command = Command::new(settings.python);
             command.arg(settings.scenario.join(script)).args(arguments);
