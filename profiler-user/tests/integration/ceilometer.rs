@@ -87,8 +87,7 @@ fn assert_fixed(what: &str, before: ((u64, u64), &Counts), after: ((u64, u64), &
 fn investigation(version: &str) {
     let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/ceilometer");
     let requirements = scenario.join(format!("requirements-{version}.txt"));
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/scenarios/ceilometer");
-    let python = environment::python(&requirements, &cache, version, &python(version))
+    let python = environment::python(&requirements, version, &python(version))
         .unwrap_or_else(|error| panic!("{error:#}"));
     let folder = tempfile::tempdir().expect("a folder");
     // Both at once: each takes some seconds to get warm.
