@@ -218,7 +218,7 @@ fn attributes_of_functions() {
         write(text);
         let finished = flamegraph_in(folder.path(), &["--nameattr", "attributes"], INPUT.as_bytes());
         assert_eq!((finished.code, finished.stdout.as_str()), (18, ""), "{text:?}");
-        assert!(finished.stderr.contains(&format!("attributes: line 1: ")) && finished.stderr.contains(what));
+        assert!(finished.stderr.contains("attributes: line 1: ") && finished.stderr.contains(what));
     }
 }
 
