@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use super::exit::{Exit, Failure};
 use super::input::{self, Input};
-use super::new_file::NewFile;
+use super::output_file::OutputFile;
 use crate::import::Format;
 
 use draw::Drawing;
@@ -58,7 +58,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<u8, Failure> {
     let drawing = Drawing::new(&args.options)?;
     let output = match &args.output {
-        Some(path) if path.as_os_str() != "-" => Some(NewFile::prepare(path)?),
+        Some(path) if path.as_os_str() != "-" => Some(OutputFile::prepare(path)?),
         _ => None,
     };
     let mut rows = Rows::new(args.options.reading());
@@ -71,7 +71,10 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     }
     let svg = drawing.draw(&rows)?;
     match output {
-        Some(output) => _ = output.write(&svg)?,
+        Some(mut output) => {
+            output.file().write_all(&svg).map_err(|error| output.failed(&error))?;
+            output.complete()?;
+        }
         None => super::print_bytes(&svg)?,
     }
     Ok(Exit::Ok.code())

@@ -3,7 +3,6 @@
 //! One file a subcommand; each has an `Args` (clap) and a `run` that answers the exit code or a [`Failure`]. Nothing
 //! here knows how profiling works: that is the subcommands' business, and they ask the agent.
 
-mod called;
 mod diff;
 pub mod doctor;
 mod dump;
@@ -12,8 +11,9 @@ mod failures;
 mod flamegraph;
 mod input;
 mod launch;
+mod links;
 mod logging;
-mod new_file;
+mod output_file;
 mod process;
 mod pyflame;
 mod record;
@@ -55,7 +55,7 @@ enum Command {
 
 /// Parses the command line, runs the subcommand, reports a failure on stderr and answers the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(called::words(std::env::args_os())) {
+    let cli = match Cli::try_parse_from(links::resolved(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(misread(&error)),
     };

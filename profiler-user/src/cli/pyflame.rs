@@ -21,7 +21,7 @@ use crate::dump::{self, Attached, Dump, Stack, Why};
 use crate::model::Pid;
 use crate::python::threads::Holds;
 use crate::python::versions::RELEASES;
-use crate::render::pyflame::{self as render, ThreadStack};
+use crate::render::pyflame::{self as render, Lines, ThreadStack};
 use crate::wall::Which;
 
 use output::Output;
@@ -86,14 +86,17 @@ pub struct Args {
     #[arg(short = 'x', long)]
     exclude_idle: bool,
     /// Take the stack of every thread, not only of the one that holds the GIL
-    #[arg(long, short_alias = 'L')]
+    #[arg(short = 'T', long)]
     threads: bool,
     /// Print each sample with its time (microseconds), for Chrome's flame charts
-    #[arg(long, alias = "timestamp", short_alias = 'T')]
+    #[arg(long, alias = "timestamp")]
     flamechart: bool,
     /// Leave out line numbers
     #[arg(short, long)]
     no_line_numbers: bool,
+    /// Print the first line of each function instead of the line that is run
+    #[arg(short = 'L', long, conflicts_with = "no_line_numbers")]
+    first_line_numbers: bool,
     /// Print the stack of every thread, once
     #[arg(short, long)]
     dump: bool,
@@ -184,6 +187,14 @@ pub fn run(words: &Words) -> Result<u8, Failure> {
 }
 
 impl Args {
+    fn lines(&self) -> Lines {
+        match (self.no_line_numbers, self.first_line_numbers) {
+            (true, _) => Lines::None,
+            (false, true) => Lines::First,
+            (false, false) => Lines::Run,
+        }
+    }
+
     fn which(&self) -> Which {
         if self.threads { Which::All } else { Which::Running }
     }
@@ -209,7 +220,9 @@ fn attach(args: &Args, pid: Pid) -> Result<u8, Failure> {
     let mut output = Output::open(args.output.as_deref())?;
     if args.dump {
         let dump = dump::of(&process).map_err(|error| super::dump::failure(pid, &error))?;
-        output.write(&dumped(&dump))?;
+        // As in pyflame, `-n` has no effect on a dump.
+        let lines = if args.first_line_numbers { Lines::First } else { Lines::Run };
+        output.write(&dumped(&dump, lines))?;
         return Ok(Exit::Ok.code());
     }
     let signals = Signals::install()?;
@@ -229,7 +242,7 @@ fn trace(args: &Args) -> Result<u8, Failure> {
 }
 
 /// Threads in pyflame's order, the newest first; those that run no Python function are left out.
-fn dumped(dump: &Dump) -> String {
+fn dumped(dump: &Dump, lines: Lines) -> String {
     let has_function = |thread: &&dump::Thread| {
         !matches!(thread.stack, Stack::Missing(Why::Reason(crate::model::Reason::NoPythonFrame)))
     };
@@ -247,7 +260,7 @@ fn dumped(dump: &Dump) -> String {
             dump.threads.len()
         );
     }
-    render::dump(&threads.collect::<Vec<_>>())
+    render::dump(&threads.collect::<Vec<_>>(), lines)
 }
 
 #[cfg(test)]

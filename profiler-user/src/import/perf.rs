@@ -15,14 +15,14 @@ use super::builder::Builder;
 use super::{Format, Found, ImportError, Measure, folded, names};
 use crate::model::{Frame, FrameId, FrameKind, Weight};
 
-/// `comm pid/tid [cpu] time: period event:`; the period may be missing.
+/// `comm pid/tid [cpu] time: period event:`; CPU, time and period may be missing.
 static EVENT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(\S.*?\s+(?:-?\d+/)?\d+\s+(?:\[\d+\]\s+)?\d+\.\d+:\s+)(?:(\d+)\s+)?([^\s:][^\s]*?):(.*)$")
+    Regex::new(r"^(\S.*?\s+(?:-?\d+/)?\d+\s+(?:\[\d+\]\s+)?)(\d+\.\d+:\s+)?(?:(\d+)\s+)?([^\s:]\S*?):(.*)$")
         .expect("a regular expression")
 });
 /// `address symbol+offset (module)`.
 static FRAME: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^\s+[0-9a-f]+ .*\(.*\)\s*$").expect("a regular expression"));
+    LazyLock::new(|| Regex::new(r"^\s*[0-9a-f]+ .*\(.*\)\s*$").expect("a regular expression"));
 
 /// Whether this is `perf script`'s text: an event, then its stack.
 pub(super) fn is_it(text: &str) -> bool {
@@ -78,8 +78,10 @@ fn events(text: &str) -> Option<Events> {
             events.iter_mut().for_each(|events| events.blank());
             is_taken = false;
         } else if let Some(parts) = EVENT.captures(line) {
-            let (head, kind, rest) = (&parts[1], &parts[3], &parts[4]);
-            let period = parts.get(2).map_or("1", |period| period.as_str());
+            let (head, kind, rest) = (&parts[1], &parts[4], &parts[5]);
+            // inferno finds the event behind a time.
+            let time = parts.get(2).map_or("0.0: ", |time| time.as_str());
+            let period = parts.get(3).map_or("1", |period| period.as_str());
             let events = events.get_or_insert_with(|| Events {
                 kind: kind.to_owned(),
                 with_periods: String::new(),
@@ -92,8 +94,8 @@ fn events(text: &str) -> Option<Events> {
                 // A name with a semicolon would be two frames.
                 let head = head.replace(';', "；");
                 events.blank();
-                events.with_periods.push_str(&format!("{head}{period} {kind}:{rest}\n"));
-                events.without.push_str(&format!("{head}{kind}:{rest}\n"));
+                events.with_periods.push_str(&format!("{head}{time}{period} {kind}:{rest}\n"));
+                events.without.push_str(&format!("{head}{time}{kind}:{rest}\n"));
             } else {
                 events.others += 1;
             }

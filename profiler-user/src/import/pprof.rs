@@ -272,7 +272,10 @@ impl Values {
 mod tests {
     use super::*;
 
-    fn choose(types: &[(&str, &str)], default: &str) -> Option<(Option<usize>, Option<(usize, u64)>, usize)> {
+    /// Which of the values count samples, which are time and in how many nanoseconds, and how many notes there are of it.
+    type Chosen = (Option<usize>, Option<(usize, u64)>, usize);
+
+    fn choose(types: &[(&str, &str)], default: &str) -> Option<Chosen> {
         let types: Vec<(String, String)> =
             types.iter().map(|(kind, unit)| ((*kind).to_owned(), (*unit).to_owned())).collect();
         Values::choose(&types, default).ok().map(|values| (values.samples, values.time, values.notes.len()))

@@ -162,6 +162,9 @@ fn what_perf_script_writes() {
     let imported = reads(text, Format::Perf, &[(run, 1, 10_101_011), (&deep, 1, 10_101_010)]);
     assert_eq!((imported.measure, imported.skipped), (Measure::Both, 0));
     assert_eq!(imported.notes, ["1 events are not `cpu-clock`, the first kind, and were left out"]);
+    let old = "java 42 cycles:\nffffffff8103 read_msr ([kernel.kallsyms])\n\nV8 Worker  43 cycles: \n\t 7f1 f (/x)\n";
+    let expected = [("process=V8_Worker@:0;other=f@:0", 1, 0), ("process=java@:0;kernel=read_msr@:0", 1, 0)];
+    reads(old, Format::Perf, &expected);
     let cycles = text.replace("cpu-clock:ppp", "cycles:P");
     reads(&cycles, Format::Perf, &[(run, 1, 0), (&deep, 1, 0)]);
 }

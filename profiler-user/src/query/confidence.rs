@@ -16,8 +16,8 @@ const Z: f64 = 1.959_963_984_540_054;
 pub const ALPHA: f64 = 0.05;
 /// Below so many expected counts in a cell the exact test is taken.
 const SMALL: f64 = 5.0;
-/// Most samples of a side: more are taken for so many, so that sums have room and an exact test ends. Years of a large
-/// machine.
+/// Most samples of a side: of more the same share is taken of so many, so that sums have room and an exact test ends. Years
+/// of a large machine.
 const MOST: u64 = 1 << 40;
 /// Most tables that an exact test sums up. One side would need millions of samples and the other a handful.
 const MOST_TABLES: u64 = 10_000;
@@ -86,10 +86,14 @@ impl Verdict {
 }
 
 impl Seen {
-    /// No more than can be counted: files may say anything.
+    /// The same share of no more than can be counted: files may say anything.
     fn bounded(self) -> Seen {
-        let of = self.of.min(MOST);
-        Seen { hits: self.hits.min(of), of }
+        let hits = self.hits.min(self.of);
+        if self.of <= MOST {
+            return Seen { hits, ..self };
+        }
+        let hits = u128::from(hits) * u128::from(MOST) / u128::from(self.of);
+        Seen { hits: hits as u64, of: MOST }
     }
 
     /// The share, from 0 to 1. `None`: of nothing.
@@ -126,7 +130,10 @@ pub fn shares(before: Seen, after: Seen) -> Option<Difference> {
 
 /// What became of an amount, where both sides were watched for as long.
 pub fn amounts(before: Amount, after: Amount) -> Difference {
-    let bounded = |amount: Amount| Amount { samples: amount.samples.min(MOST), ..amount };
+    let bounded = |amount: Amount| match amount.samples {
+        samples if samples <= MOST => amount,
+        samples => Amount { samples: MOST, each: amount.each * (samples as f64 / MOST as f64) },
+    };
     let (before, after) = (bounded(before), bounded(after));
     let scaled = |amount: Amount| {
         let samples = amount.samples as f64;

@@ -72,7 +72,7 @@ pub(crate) struct WireFrame {
     first_line: Option<u32>,
     /// The Python module that the file is, dotted, as far as its path tells; `kernel` for kernel frames. As in the store.
     module: Option<String>,
-    /// `python`, `kernel`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`.
+    /// `python`, `kernel`, `other`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`.
     kind: &'static str,
     /// `own`, `package`, `library`, `kernel`, `label` or `unknown`.
     origin: &'static str,

@@ -20,8 +20,8 @@ const LEAST_SHARE: f64 = 1.0 / 10_000.0;
 const TOO_NARROW: &str = "[too narrow to be drawn]";
 /// What the width of the whole picture is counted in: what can't be seen is lost by rounding.
 const WHOLE: f64 = 1e9;
-/// Of what has no colour.
-const NEUTRAL: Color = Color { r: 232, g: 232, b: 228 };
+/// Of what has no colour: it must be seen on the grey of the background.
+const NEUTRAL: Color = Color { r: 206, g: 204, b: 194 };
 
 /// Two trees in one.
 #[derive(Clone, Debug)]
@@ -229,9 +229,9 @@ fn told(node: &Node, unit: Unit) -> String {
 
 fn legend(unit: Unit, noise: bool) -> &'static str {
     match (unit, noise) {
-        (Unit::Share, true) => "red grew, blue shrank, pale is within noise; width: mean of both shares",
+        (Unit::Share, true) => "red grew, blue shrank, grey is within noise; width: mean of both shares",
         (Unit::Share, false) => "red grew, blue shrank; width: mean of both shares",
-        (_, true) => "red grew, blue shrank, pale is within noise; width: mean of both sides",
+        (_, true) => "red grew, blue shrank, grey is within noise; width: mean of both sides",
         (_, false) => "red grew, blue shrank; width: mean of both sides",
     }
 }

@@ -20,7 +20,7 @@
 //!
 //! | field | is |
 //! | --- | --- |
-//! | `kind` | `python`, `kernel`, `process`, `thread`, `interpreter` (labels, at the root end), `unknown`, `truncated` (the root end of a stack that was deeper than what is kept) |
+//! | `kind` | `python`, `kernel`, `other` (a function in a profile of another program, in a language that is not known), `process`, `thread`, `interpreter` (labels, at the root end), `unknown`, `truncated` (the root end of a stack that was deeper than what is kept) |
 //! | `function` | its name (from Python 3.11 on the qualified one), the kernel's symbol, the label's text; empty if `unknown` or `truncated` |
 //! | `file` | `co_filename` as the interpreter has it; `null` where there is none |
 //! | `line` | the line being run, from 1; `null` where there is none, and in a profile by function |

@@ -110,7 +110,7 @@ impl Origin {
 }
 
 /// A frame's text in every format: `qualname (file.py)`, `qualname (file.py:12)` if the frame has a line, `name_[k]`
-/// for the kernel, `[reason]`, `[truncated]`, `[pruned: 3 functions]`, and the name of a process, thread or sub-interpreter.
+/// for the kernel, the bare name where no file is known and it is not Python, `[reason]`, `[truncated]`, `[pruned: 3 functions]`, and the name of a process, thread or sub-interpreter.
 ///
 /// The text has no `;`, newline or control character, does not start with white space or `#`, and does not end with
 /// a number: `root;…;leaf COUNT` stays unambiguous whatever a target calls its functions.

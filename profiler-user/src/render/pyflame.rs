@@ -14,6 +14,17 @@ const IDLE: &str = "(idle)";
 /// What stands for a stack that could not be read.
 const FAILED: &str = "(failed)";
 
+/// Which line of a function stands behind its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// The one that was run.
+    Run,
+    /// The function's first: all that was run in it is one frame.
+    First,
+    /// None.
+    None,
+}
+
 /// How often what was seen.
 #[derive(Debug)]
 pub struct Counts<'a> {
@@ -52,8 +63,9 @@ pub struct ThreadStack<'a> {
 }
 
 /// A line for each stack, root first: `file:function:line;…;file:function:line COUNT`; `(idle) COUNT` and
-/// `(failed);[reason] COUNT` come before, if there are any. Sorted, each line once, UTF-8. Without `lines` it is `file:function`.
-pub fn folded(counts: &Counts, lines: bool) -> String {
+/// `(failed);[reason] COUNT` come before, if there are any. Sorted, each line once, UTF-8. Without
+/// lines it is `file:function`.
+pub fn folded(counts: &Counts, lines: Lines) -> String {
     let mut folded = String::new();
     if counts.idle > 0 {
         let _ = writeln!(folded, "{IDLE} {}", counts.idle); // Writing to a String can't fail.
@@ -72,7 +84,7 @@ pub fn folded(counts: &Counts, lines: bool) -> String {
 }
 
 /// Two lines: microseconds of Unix time, and the stack, with a `;` after each frame.
-pub fn moment(microseconds: u64, moment: Moment, lines: bool) -> String {
+pub fn moment(microseconds: u64, moment: Moment, lines: Lines) -> String {
     let stack = match moment {
         Moment::Idle => IDLE.to_owned(),
         Moment::Failed(reason) => format!("{FAILED};[{reason}];"),
@@ -83,11 +95,11 @@ pub fn moment(microseconds: u64, moment: Moment, lines: bool) -> String {
 
 /// For each thread its ident, with a `*` if it holds the GIL, then a line for each frame, leaf first; an empty line between
 /// two threads.
-pub fn dump(threads: &[ThreadStack]) -> String {
+pub fn dump(threads: &[ThreadStack], lines: Lines) -> String {
     let texts = threads.iter().map(|thread| {
         let mut text = format!("{}{}:\n", thread.ident, if thread.holds_gil { "*" } else { "" });
         match thread.frames {
-            Ok(frames) => frames.iter().for_each(|frame| text += &(frame_of(frame, true) + "\n")),
+            Ok(frames) => frames.iter().for_each(|frame| text += &(frame_of(frame, lines) + "\n")),
             Err(reason) => text += &format!("{FAILED};[{reason}]\n"),
         }
         if thread.truncated {
@@ -98,16 +110,20 @@ pub fn dump(threads: &[ThreadStack]) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-fn path(stacks: &Stacks, stack: StackId, lines: bool) -> Vec<String> {
+fn path(stacks: &Stacks, stack: StackId, lines: Lines) -> Vec<String> {
     stacks.root_first(stack).into_iter().map(|frame| frame_of(frame, lines)).collect()
 }
 
-fn frame_of(frame: &Frame, lines: bool) -> String {
+fn frame_of(frame: &Frame, lines: Lines) -> String {
     if frame.kind != FrameKind::Python {
         return frame_text(frame);
     }
     let (file, function) = (visible(&frame.file), visible(&frame.function));
-    if lines { format!("{file}:{function}:{}", frame.line) } else { format!("{file}:{function}") }
+    match lines {
+        Lines::Run => format!("{file}:{function}:{}", frame.line),
+        Lines::First => format!("{file}:{function}:{}", frame.first_line),
+        Lines::None => format!("{file}:{function}"),
+    }
 }
 
 #[cfg(test)]
@@ -134,15 +150,20 @@ mod tests {
         let failed = [("stack moving", 3)];
         let counts = Counts { idle: 4, failed: &failed, stacks: &stacks, seen: &seen };
         assert_eq!(
-            folded(&counts, true),
+            folded(&counts, Lines::Run),
             "(idle) 4\n(failed);[stack moving] 3\napp.py:<module>:30;[code object replaced] 1\n\
              app.py:<module>:30;app.py:work:12 9\napp.py:<module>:30;app.py:work:13 2\n"
         );
         let counts = Counts { idle: 0, failed: &[], ..counts };
         assert_eq!(
-            folded(&counts, false),
+            folded(&counts, Lines::None),
             "app.py:<module>;[code object replaced] 1\napp.py:<module>;app.py:work 11\n"
         );
+        let mut stacks = Stacks::default();
+        let at = |line| Frame { first_line: 4, ..python("work", "app.py", line) };
+        let seen = [12, 13].map(|line| (stacks.intern([at(line)]).expect("a frame"), 3));
+        let counts = Counts { idle: 0, failed: &[], stacks: &stacks, seen: &seen };
+        assert_eq!(folded(&counts, Lines::First), "app.py:work:4 6\n");
     }
 
     #[test]
@@ -150,12 +171,12 @@ mod tests {
         let (stacks, seen) = stacks();
         let stack = Moment::Stack(&stacks, seen[0].0);
         assert_eq!(
-            moment(1_500_000_000_000_001, stack, true),
+            moment(1_500_000_000_000_001, stack, Lines::Run),
             "1500000000000001\napp.py:<module>:30;app.py:work:12;\n"
         );
-        assert_eq!(moment(7, stack, false), "7\napp.py:<module>;app.py:work;\n");
-        assert_eq!(moment(7, Moment::Idle, true), "7\n(idle)\n");
-        assert_eq!(moment(7, Moment::Failed("stack moving"), true), "7\n(failed);[stack moving];\n");
+        assert_eq!(moment(7, stack, Lines::None), "7\napp.py:<module>;app.py:work;\n");
+        assert_eq!(moment(7, Moment::Idle, Lines::Run), "7\n(idle)\n");
+        assert_eq!(moment(7, Moment::Failed("stack moving"), Lines::Run), "7\n(failed);[stack moving];\n");
     }
 
     #[test]
@@ -169,10 +190,10 @@ mod tests {
             thread(8, false, Err("stack moving"), false),
         ];
         assert_eq!(
-            dump(&threads),
+            dump(&threads, Lines::Run),
             "139*:\napp.py:work:12\napp.py:<module>:30\n\n7:\napp.py:work:12\n[truncated]\n\n8:\n(failed);[stack moving]\n"
         );
-        assert_eq!(dump(&[]), "");
+        assert_eq!(dump(&[], Lines::Run), "");
     }
 
     #[test]
@@ -180,6 +201,6 @@ mod tests {
         let mut stacks = Stacks::default();
         let stack = stacks.intern([python("a;b\nc", "x 1\n2.py", 3)]).expect("a frame");
         let counts = Counts { idle: 0, failed: &[], stacks: &stacks, seen: &[(stack, 5)] };
-        assert_eq!(folded(&counts, true), "x 1␊2.py:a；b␊c:3 5\n");
+        assert_eq!(folded(&counts, Lines::Run), "x 1␊2.py:a；b␊c:3 5\n");
     }
 }

@@ -39,7 +39,7 @@ pub enum ReadError {
         /// The directory.
         path: PathBuf,
         /// Why.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// The answer.
     #[error(transparent)]
@@ -68,7 +68,8 @@ pub fn read<T>(
     directory: &Path,
     ask: impl Fn(&Snapshot) -> Result<T, SelectError>,
 ) -> Result<Read<T>, ReadError> {
-    let failed = |source: StoreError| ReadError::Store { path: directory.to_owned(), source };
+    let failed =
+        |source: StoreError| ReadError::Store { path: directory.to_owned(), source: Box::new(source) };
     let is_store =
         directory.join(Table::Samples.name()).try_exists().map_err(|error| failed(error.into()))?;
     if !is_store {

@@ -89,8 +89,7 @@ fn assert_fixed(what: &str, before: ((u64, u64), &Counts), after: ((u64, u64), &
 fn investigation(version: &str) {
     let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/ceilometer");
     let requirements = scenario.join(format!("requirements-{version}.txt"));
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/scenarios/ceilometer");
-    let python = environment::python(&requirements, &cache, version, &python(version))
+    let python = environment::python(&requirements, version, &python(version))
         .unwrap_or_else(|error| panic!("{error:#}"));
     let folder = tempfile::tempdir().expect("a folder");
     // Both at once: each takes some seconds to get warm.
@@ -128,7 +127,9 @@ fn recordings_tell_the_truth(before: &mut Run, after: &mut Run, folder: &Path) {
         assert_eq!(finished.code, 0, "{}", finished.stderr);
         (samples(&folded::parse(&std::fs::read_to_string(&file).expect("the profile"))), file)
     };
-    (before.counts(), after.counts());
+    // Counts from here on.
+    before.counts();
+    after.counts();
     let recordings = (start(before), start(after));
     let (one, other) = (finish(recordings.0), finish(recordings.1));
     let seen = (one.0, other.0);
@@ -181,7 +182,9 @@ fn the_alert_fires_before_and_not_after(prometheus: &Prometheus, before: &str, a
 
 /// The service's own samples, from a second after the counters were read to a second before they are read again.
 fn the_api_tells_the_truth(service: &Service, before: &mut Run, after: &mut Run) {
-    (before.counts(), after.counts());
+    // Counts from here on.
+    before.counts();
+    after.counts();
     let from = seconds_since_1970() + 1;
     let (until, counts) = wait_for("samples of both", || {
         let until = seconds_since_1970() - 1;

@@ -253,15 +253,25 @@ fn what_is_no_profile_is_refused_in_one_message() {
     write("cut.pb.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1]);
     write("zero.folded", b"main;work 0\n");
     let good = folder.path().join("good.folded");
-    for bad in ["empty.folded", "noise.bin", "cut.pb.gz", "zero.folded", "missing.folded", "."] {
+    for (bad, code) in [
+        ("empty.folded", 18),
+        ("noise.bin", 18),
+        ("cut.pb.gz", 18),
+        ("zero.folded", 14),
+        ("missing.folded", 18),
+        (".", 18),
+    ] {
         for pair in [[bad, "good.folded"], ["good.folded", bad]] {
             let finished = diff_in(folder.path(), &[&pair[..], &["-o", "x.svg"]].concat());
-            assert_eq!((finished.code, finished.stdout.as_str()), (18, ""), "{pair:?}: {}", finished.stderr);
-            assert!(
-                finished.stderr.starts_with(&format!("firetower: can't read {bad}: ")),
-                "{}",
+            assert_eq!(
+                (finished.code, finished.stdout.as_str()),
+                (code, ""),
+                "{pair:?}: {}",
                 finished.stderr
             );
+            let (said, _) = finished.stderr.split_once(": ").expect("a message");
+            assert_eq!(said, "firetower");
+            assert!(finished.stderr.contains(&format!("{bad}: ")), "{}", finished.stderr);
             assert_eq!(finished.stderr.matches("firetower: ").count(), 1, "{}", finished.stderr);
             assert!(!folder.path().join("x.svg").exists());
         }
@@ -271,7 +281,10 @@ fn what_is_no_profile_is_refused_in_one_message() {
     let most = u64::MAX / 2;
     write("huge.folded", format!("main;\x1b[2Jwork {most}\nmain;other {most}\n").as_bytes());
     let finished = diff_in(folder.path(), &["huge.folded", "good.folded"]);
-    assert!([0, 18].contains(&finished.code), "{}", finished.stderr);
+    assert_eq!(finished.code, 18, "{}", finished.stderr);
+    write("odd.folded", "main;\x1b[2Jwork 3\nmain;other 4000000000000\n".as_bytes());
+    let finished = diff_in(folder.path(), &["odd.folded", "good.folded", "--fail-if", "/w.rk/ > 1%"]);
+    assert_eq!(finished.code, 19, "{}", finished.stderr);
     assert!(!finished.stdout.contains('\x1b') && !finished.stderr.contains('\x1b'));
 }
 

@@ -88,13 +88,15 @@ fn assert_possible(minor: &str, program: &Program, lines: &[Line]) -> u64 {
     unread
 }
 
-/// Standard deviations that a share may be off, and what the clock of the workload may: it counts CPU time in slices of a
-/// millisecond, and we see wall time.
+/// Standard deviations that a share may be off, and what besides: the workload also counts what it does before and after.
 const SIGMAS: f64 = 4.0;
-const CLOCKS: f64 = 0.03;
+const EDGES: f64 = 0.06;
 
 fn shares_are_true(minor: &str) {
-    let mut process = started(minor, "shares.py");
+    // On a busy machine a function waits for its CPU as well, and that is part of what is seen.
+    let mut command = Command::new(interpreter(minor));
+    let mut process = Process::start(command.arg(fixture("shares.py")).arg("wall"));
+    assert_eq!(process.line().as_deref(), Some("READY"));
     let (finished, lines) = sampled(minor, &process, &["-s", "3"]);
     assert_eq!(total(&lines) + missed(&finished), 300, "Python {minor}: {}", finished.stderr);
     let program = program("shares.py");
@@ -118,7 +120,7 @@ fn shares_are_true(minor: &str) {
     assert!(all >= 150, "Python {minor}: {}", finished.stdout);
     for (name, seconds) in &used {
         let (seen, share) = (of(name) as f64 / all as f64, seconds / sum);
-        let bound = SIGMAS * (share * (1.0 - share) / all as f64).sqrt() + CLOCKS;
+        let bound = SIGMAS * (share * (1.0 - share) / all as f64).sqrt() + EDGES;
         assert!((seen - share).abs() <= bound, "Python {minor}: {name}: {seen:.3} seen, {share:.3} true");
     }
 }

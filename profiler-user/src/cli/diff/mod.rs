@@ -8,14 +8,14 @@ mod sides;
 mod stored;
 mod table;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::exit::{Exit, Failure};
-use super::new_file::NewFile;
+use super::input;
+use super::output_file::OutputFile;
 use crate::import;
 use crate::model::selector::Selector;
 use crate::query::confidence::Verdict;
@@ -68,7 +68,7 @@ pub struct Args {
     #[arg(value_name = "AFTER", required_unless_present = "store", conflicts_with = "store")]
     after_file: Option<PathBuf>,
     /// Format of both files [default: found out by what is in them]
-    #[arg(long, value_name = "NAME", value_parser = input_format(), conflicts_with = "store")]
+    #[arg(long, value_name = "NAME", value_parser = input::format(), conflicts_with = "store")]
     input_format: Option<import::Format>,
     /// Compare ranges of the history in this directory; a running service's is only read
     #[arg(long, value_name = "DIRECTORY", requires_all = ["before", "after"])]
@@ -142,11 +142,6 @@ impl Kind {
             .hint("the endings are: .svg, .html, .folded, .txt, .json; or say it with --format")),
         }
     }
-}
-
-fn input_format() -> impl TypedValueParser<Value = import::Format> {
-    let names = import::Format::ALL.map(import::Format::name);
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<import::Format>())
 }
 
 fn points(text: &str) -> Result<f64, String> {
@@ -258,7 +253,11 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         Some(Kind::Json) => json::render(&report, &outcomes)?.into_bytes(),
     };
     match file {
-        Some(file) => drop(file.write(&bytes)?),
+        Some(mut file) => {
+            let written = file.file().write_all(&bytes);
+            written.map_err(|error| file.failed(&error))?;
+            file.complete()?;
+        }
         None => super::print_bytes(&bytes)?,
     }
     conclude(&outcomes)
@@ -266,14 +265,14 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
 
 impl Args {
     /// What to write, `None` being the table, and where to: `None` is standard output.
-    fn target(&self) -> Result<(Option<Kind>, Option<NewFile>), Failure> {
+    fn target(&self) -> Result<(Option<Kind>, Option<OutputFile>), Failure> {
         let format = if self.json { Some(Kind::Json) } else { self.format };
         match self.output.as_deref() {
             None => Ok((format, None)),
             Some(path) if path == Path::new("-") => Ok((format, None)),
             Some(path) => {
                 let kind = format.map_or_else(|| Kind::of_path(path), Ok)?;
-                Ok((Some(kind), Some(NewFile::prepare(path)?)))
+                Ok((Some(kind), Some(OutputFile::prepare(path)?)))
             }
         }
     }
@@ -320,7 +319,6 @@ fn conclude(outcomes: &[Outcome]) -> Result<u8, Failure> {
 
 /// To stderr, with no control character of a target's own names.
 fn say(text: &str) {
-    use std::io::Write as _;
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // With stderr gone there is nobody left to tell; the exit code still says it.
     let _ = writeln!(std::io::stderr(), "firetower: {text}");

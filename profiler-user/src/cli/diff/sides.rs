@@ -31,7 +31,7 @@ pub(super) struct Side {
 /// Reads two files.
 ///
 /// # Errors
-/// [`Exit::BadInput`], or [`Exit::Usage`] if both are standard input.
+/// Those of reading a file and a profile, and [`Exit::Usage`] if both are standard input.
 pub(super) fn files(
     before: &Path,
     after: &Path,
@@ -58,8 +58,10 @@ fn file(path: &Path, format: Option<Format>, lines: bool) -> Result<Side, Failur
 impl Side {
     fn imported(name: String, imported: Imported, lines: bool) -> Side {
         let mut notes = imported.notes;
-        if imported.skipped > 0 {
-            notes.push(format!("{} lines are no stacks and were skipped", imported.skipped));
+        match imported.skipped {
+            0 => {}
+            1 => notes.push("ignored 1 line that is no stack".to_owned()),
+            more => notes.push(format!("ignored {more} lines that are no stacks")),
         }
         let profile = match lines {
             true => imported.profile,

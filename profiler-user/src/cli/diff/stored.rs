@@ -124,7 +124,7 @@ fn failure(error: &ReadError) -> Failure {
     let failure = Failure::new(Exit::BadInput, error.to_string());
     match error {
         ReadError::NoStore(_) => failure.hint("name the directory that `firetower serve --store` has"),
-        ReadError::Store { source, .. } if is_denied(source) => {
+        ReadError::Store { source, .. } if is_denied(&**source) => {
             failure.hint("history is for its owner alone: run this as the user of the service, or as root")
         }
         ReadError::Changes(_) => failure.hint("try again"),

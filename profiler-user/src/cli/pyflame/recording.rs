@@ -154,7 +154,7 @@ impl<'a> Recording<'a> {
     }
 
     fn add(&mut self, seen: &[Seen], output: &mut Output) -> Result<(), Failure> {
-        let lines = !self.args.no_line_numbers;
+        let lines = self.args.lines();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for seen in seen {
             self.taken += 1;
@@ -189,7 +189,7 @@ impl<'a> Recording<'a> {
             stacks: &self.stacks,
             seen: &seen,
         };
-        render::folded(&counts, !self.args.no_line_numbers)
+        render::folded(&counts, self.args.lines())
     }
 
     /// Why stacks could not be read, and how many; in the order of their kinds.

@@ -1,13 +1,13 @@
 //! Where `record` writes, and in which format.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use super::samples::SampleLines;
 use super::targets::Targets;
 use crate::agent::Observer;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::new_file::NewFile;
+use crate::cli::output_file::OutputFile;
 use crate::model::Profile;
 use crate::render::{self, Format, RenderError};
 
@@ -61,9 +61,9 @@ pub(super) enum Output {
     /// Standard output.
     Stdout { format: Format },
     /// A file.
-    Drawn { file: NewFile, format: Format },
+    Drawn { format: Format, file: OutputFile },
     /// The same, written to while the recording goes on.
-    Samples { file: NewFile, lines: SampleLines },
+    Samples { lines: SampleLines, file: OutputFile },
 }
 
 impl Output {
@@ -108,10 +108,13 @@ impl Output {
     }
 
     fn file(path: &Path, kind: Kind) -> Result<Output, Failure> {
-        let file = NewFile::prepare(path)?;
+        let mut file = OutputFile::prepare(path)?;
         Ok(match kind {
-            Kind::Drawn(format) => Output::Drawn { file, format },
-            Kind::Samples => Output::Samples { lines: SampleLines::new(file.writer()?), file },
+            Kind::Drawn(format) => Output::Drawn { format, file },
+            Kind::Samples => {
+                let open = file.file().as_file().try_clone().map_err(|error| file.failed(&error))?;
+                Output::Samples { lines: SampleLines::new(open), file }
+            }
         })
     }
 
@@ -138,18 +141,21 @@ impl Output {
 
     /// Renders and writes, or ends what was written while recording; the path, or `-`.
     pub(super) fn write(self, profile: &Profile) -> Result<PathBuf, Failure> {
-        match self {
+        let (file, written) = match self {
             Output::Stdout { format } => {
                 let bytes = render::render(format, profile).map_err(render_failed)?;
                 crate::cli::print_bytes(&bytes)?;
-                Ok("-".into())
+                return Ok("-".into());
             }
-            Output::Drawn { file, format } => {
+            Output::Drawn { format, mut file } => {
                 let bytes = render::render(format, profile).map_err(render_failed)?;
-                file.write(&bytes)
+                let written = file.file().write_all(&bytes);
+                (file, written)
             }
-            Output::Samples { file, lines } => file.keep(lines.finish()),
-        }
+            Output::Samples { file, lines } => (file, lines.finish()),
+        };
+        written.map_err(|error| file.failed(&error))?;
+        file.complete()
     }
 }
 

@@ -1,3 +1,5 @@
+//! Intervals and p-values against the papers that they are of, and against simulated truth. They must not know what uses them.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -93,6 +95,15 @@ fn p_values_are_corrected_for_how_many_there_are() {
 fn nothing_can_not_be_compared() {
     assert_eq!(shares(seen(0, 0), seen(1, 2)), None);
     assert_eq!((seen(0, 0).share(), seen(0, 0).interval()), (None, None));
+}
+
+#[test]
+fn more_than_can_be_counted_keeps_its_share() {
+    let found = shares(seen(0, 500), seen(u64::MAX / 4, u64::MAX / 2)).unwrap();
+    assert!(near(found.seen, 0.5, 1e-9) && near(found.low, 0.4924, 1e-3) && found.high < 0.501, "{found:?}");
+    let many = Amount { samples: u64::MAX / 4, each: 1.0 };
+    let found = amounts(many, many);
+    assert!(near(found.seen, 0.0, 1e-9) && found.low < 0.0 && found.high > 0.0, "{found:?}");
 }
 
 /// How often the interval has the true difference, in a simulation.

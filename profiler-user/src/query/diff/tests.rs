@@ -1,3 +1,5 @@
+//! Comparisons of small profiles by hand, and of simulated ones by what must come out. They must not know how a change is shown.
+
 use super::super::confidence::tests::Random;
 use super::super::profile::tests::of_names as profile;
 use super::*;
@@ -132,17 +134,19 @@ fn a_function_is_the_same_where_one_format_does_not_tell_its_kind() {
     assert_eq!(diff(&of(FrameKind::Kernel), &of(FrameKind::Python), COMPARING).changes.len(), 2);
 }
 
-/// So many samples of functions of which each has half the share of the one before, down to a hundredth, called by others.
-fn drawn(random: &mut Random, samples: usize, more: f64) -> Profile {
-    let mut counts = vec![0_u64; 60];
-    for _ in 0..samples {
-        let function = if random.unit() < more { 30.0 } else { 60.0 * random.unit().powi(3) };
-        counts[function as usize] += 1;
-    }
-    let names: Vec<[String; 2]> =
-        (0..60).map(|number| [format!("caller{}", number % 7), format!("f{number}")]).collect();
+/// So many samples of sixty functions of very different shares; of one there is `more` in the other.
+fn drawn(random: &mut Random, samples: usize, more: f64) -> Vec<usize> {
+    let mut function = || if random.unit() < more { 30.0 } else { 60.0 * random.unit().powi(3) };
+    (0..samples).map(|_| function() as usize).collect()
+}
+
+/// The profile of samples, by the numbers of their functions; some have a caller in common.
+fn sampled(functions: impl Iterator<Item = usize>) -> Profile {
     let mut profile = Profile::default();
-    for (names, samples) in names.iter().zip(counts).filter(|(_, samples)| *samples > 0) {
+    let mut counts = std::collections::BTreeMap::<usize, u64>::new();
+    functions.for_each(|number| *counts.entry(number).or_default() += 1);
+    for (number, samples) in counts {
+        let names = [format!("caller{}", number % 7), format!("f{number}")];
         let frames = names.iter().map(|name| Frame::bare(FrameKind::Python, name.as_str()));
         let stack = profile.stacks.intern(frames).unwrap();
         profile.samples.push((stack, Weight { samples, nanoseconds: samples * 10 }));
@@ -151,14 +155,16 @@ fn drawn(random: &mut Random, samples: usize, more: f64) -> Profile {
 }
 
 #[test]
-fn two_halves_of_the_same_differ_by_noise_alone() {
+fn two_halves_of_one_profile_differ_by_noise_alone() {
     const TIMES: u32 = 400;
     for normalised in [true, false] {
         let mut random = Random(7);
         let mut alarms = [0, 0];
         for _ in 0..TIMES {
-            let sides = [drawn(&mut random, 1000, 0.0), drawn(&mut random, 1000, 0.0)];
-            let diff = diff(&sides[0], &sides[1], Comparing { normalised, ..COMPARING });
+            let one = drawn(&mut random, 2000, 0.0);
+            let (left, right): (Vec<usize>, Vec<usize>) = one.into_iter().partition(|_| random.unit() < 0.5);
+            let sides = (sampled(left.into_iter()), sampled(right.into_iter()));
+            let diff = diff(&sides.0, &sides.1, Comparing { normalised, ..COMPARING });
             let is_alarm =
                 |judged: Option<Judged>| judged.is_some_and(|judged| judged.verdict != Verdict::Noise);
             alarms[0] += u32::from(diff.changes.iter().any(|change| is_alarm(change.own_judged)));
@@ -174,7 +180,7 @@ fn what_has_changed_is_found() {
     const TIMES: usize = 50;
     let mut random = Random(8);
     let found = (0..TIMES).filter(|_| {
-        let sides = [drawn(&mut random, 3000, 0.0), drawn(&mut random, 3000, 0.03)];
+        let sides = [0.0, 0.03].map(|more| sampled(drawn(&mut random, 3000, more).into_iter()));
         let diff = diff(&sides[0], &sides[1], COMPARING);
         let grew = |change: &Change| change.own_judged.is_some_and(|judged| judged.verdict == Verdict::Grew);
         let grown: Vec<&Change> = diff.changes.iter().filter(|change| grew(change)).collect();

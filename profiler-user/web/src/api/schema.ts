@@ -123,7 +123,7 @@ export type FlameChart = {
 export type Frame = {
   "file"?: string | null;
   "first_line"?: number | null;
-  /** `python`, `kernel`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`. */
+  /** `python`, `kernel`, `other`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`. */
   "kind": string;
   "line"?: number | null;
   /** The Python module that the file is, dotted, as far as its path tells; `kernel` for kernel frames. As in the store. */

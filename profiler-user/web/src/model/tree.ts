@@ -8,7 +8,7 @@ export interface Frame {
   /** As in the folded stacks: name and place. */
   text: string;
   name: string;
-  /** `python`, `kernel`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`. */
+  /** `python`, `kernel`, `other`, `process`, `thread`, `interpreter`, `unknown`, `truncated` or `pruned`. */
   kind: string;
   /** `own`, `package`, `library`, `kernel`, `label` or `unknown`. */
   origin: string;

@@ -1,3 +1,5 @@
+//! What is read, what is refused, and at which column. They must not know what conditions are tried on.
+
 use proptest::prelude::*;
 
 use super::*;

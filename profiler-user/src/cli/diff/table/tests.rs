@@ -1,3 +1,5 @@
+//! The table as people see it. They must not know how profiles are read.
+
 use super::super::{Row, verdicts};
 use super::*;
 use crate::model::{Frame, FrameKind, Profile, Weight};
@@ -50,7 +52,7 @@ fn a_row_has_both_sides_the_change_its_interval_and_what_it_comes_to() {
         ]
     );
     // A name can't write to the terminal.
-    assert!(lines[5].ends_with("grew  rend␛[2Jer (app.py)"), "{text}");
+    assert!(lines[5].ends_with("grew    rend␛[2Jer (app.py)"), "{text}");
     assert_eq!(
         lines[7],
         "By their own: 2 grew, 1 shrank, 1 within noise; 2 functions more are not shown (--limit, --min-change)"

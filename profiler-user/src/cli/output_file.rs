@@ -1,27 +1,26 @@
-//! A file that a subcommand writes: nothing half-written is ever seen, as a temporary file beside it is renamed. It must not
-//! know what is written.
+//! A file that is written whole or not at all: a temporary one beside it, renamed when it is complete. It must not know
+//! what is in it.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use super::exit::{Exit, Failure};
 
-/// A file that can be written. Dropped, nothing of it is left.
-#[derive(Debug)]
-pub struct NewFile {
+/// A file to come.
+pub(super) struct OutputFile {
     path: PathBuf,
     temporary: NamedTempFile,
 }
 
-impl NewFile {
-    /// Makes sure that the file can be written, before any work is done for it. One that is there is replaced.
+impl OutputFile {
+    /// Makes the temporary file, so that it is known early whether there is a place to write to.
     ///
     /// # Errors
-    /// [`Exit::OutputFolder`].
-    pub fn prepare(path: &Path) -> Result<NewFile, Failure> {
+    /// [`Exit::OutputFolder`]: there is something else of this name, or the folder is missing or not writable.
+    pub(super) fn prepare(path: &Path) -> Result<OutputFile, Failure> {
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Failure::new(
                 Exit::OutputFolder,
@@ -48,46 +47,39 @@ impl NewFile {
                     _ => failure,
                 }
             })?;
-        Ok(NewFile { path: path.to_owned(), temporary })
+        Ok(OutputFile { path: path.to_owned(), temporary })
     }
 
-    /// Another handle to write to, for who writes while the work goes on; [`NewFile::keep`] ends it.
+    /// The file that is written to until it is complete.
+    pub(super) fn file(&mut self) -> &mut NamedTempFile {
+        &mut self.temporary
+    }
+
+    /// The failure to write to it.
+    pub(super) fn failed(&self, error: &std::io::Error) -> Failure {
+        write_failed(&self.path, error)
+    }
+
+    /// Gives it its name; the path.
     ///
     /// # Errors
     /// [`Exit::WriteFailed`].
-    pub fn writer(&self) -> Result<File, Failure> {
-        self.temporary.as_file().try_clone().map_err(|error| write_failed(&self.path, &error))
-    }
-
-    /// Writes all of it; its path.
-    ///
-    /// # Errors
-    /// [`Exit::WriteFailed`].
-    pub fn write(mut self, bytes: &[u8]) -> Result<PathBuf, Failure> {
-        let written = self.temporary.write_all(bytes);
-        self.keep(written)
-    }
-
-    /// Gives it its name, if all was `written`; its path.
-    ///
-    /// # Errors
-    /// [`Exit::WriteFailed`].
-    pub fn keep(self, written: io::Result<()>) -> Result<PathBuf, Failure> {
-        let NewFile { path, temporary } = self;
-        let failed = |error: &io::Error| write_failed(&path, error);
-        written.and_then(|()| temporary.as_file().sync_all()).map_err(|error| failed(&error))?;
+    pub(super) fn complete(self) -> Result<PathBuf, Failure> {
+        let OutputFile { path, temporary } = self;
+        let failed = |error: &std::io::Error| write_failed(&path, error);
+        temporary.as_file().sync_all().map_err(|error| failed(&error))?;
         temporary.persist(&path).map_err(|error| failed(&error.error))?;
         Ok(path)
     }
 }
 
-fn write_failed(path: &Path, error: &io::Error) -> Failure {
+fn write_failed(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::WriteFailed, format!("can't write {}: {}", path.display(), said(error)))
         .hint("nothing was written; is the disk full?")
 }
 
 /// What the operating system said, without the random name of the temporary file, which `tempfile` adds in words only.
-fn said(error: &io::Error) -> String {
+fn said(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split_once(" at path ").map_or(text.clone(), |(said, _)| said.to_owned())
 }
