@@ -6,6 +6,7 @@ mod draw;
 mod options;
 mod rows;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use super::exit::{Exit, Failure};
