@@ -8,10 +8,10 @@ mod picture;
 
 use std::collections::BTreeMap;
 
-use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
-use inferno::flamegraph::{self, Options, TextTruncateDirection};
+use inferno::flamegraph;
+use inferno::flamegraph::color::{Color, PaletteMap};
 
-use super::{RenderError, frame_text, visible};
+use super::{RenderError, frame_text, svg, visible};
 use crate::model::Frame;
 
 /// Frames narrower than this share of the picture are not drawn, as in [`svg`](super::svg).
@@ -77,21 +77,15 @@ pub fn svg(compared: &Compared) -> Result<Vec<u8>, RenderError> {
     for (number, shown) in drawn.shown.iter().enumerate() {
         palette.insert(name(number), shown.map_or(NEUTRAL, |at| color(&compared.nodes[at])));
     }
-    let mut options = Options::default();
+    let mut options = svg::options(&mut palette);
     options.title = format!("firetower: {}", visible(&compared.title));
     let noise = compared.nodes.iter().any(|node| node.is_noise == Some(true));
     options.subtitle = Some(legend(compared.unit, noise).to_owned());
-    options.name_type = "Frame:".to_owned();
-    options.text_truncate_direction = TextTruncateDirection::Right;
-    options.palette_map = Some(&mut palette);
-    options.bgcolors = Some(BackgroundColor::Grey);
-    options.deterministic = true;
-    options.no_sort = true;
     // What is too narrow has been left out.
     options.min_width = 0.0;
-    let mut svg = Vec::new();
-    flamegraph::from_lines(&mut options, drawn.lines.iter().map(String::as_str), &mut svg)?;
-    picture::told(&svg, |number| drawn.told(compared, number)).map_err(RenderError::from)
+    let mut drawing = Vec::new();
+    flamegraph::from_lines(&mut options, drawn.lines.iter().map(String::as_str), &mut drawing)?;
+    picture::told(&drawing, |number| drawn.told(compared, number)).map_err(RenderError::from)
 }
 
 /// Folded stacks with the counts of both sides, `root;…;leaf BEFORE AFTER`, sorted: what `difffolded.pl` writes and

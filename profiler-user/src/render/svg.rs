@@ -30,25 +30,31 @@ pub fn render(profile: &Profile) -> Result<Vec<u8>, RenderError> {
     }
     let tree = tree.pruned((total as f64 * LEAST_SHARE) as u64);
     let mut palette = palette(profile, &tree);
-    let mut options = Options::default();
+    let mut options = options(&mut palette);
     options.title = title(profile, total);
     options.subtitle = subtitle(profile, total);
     options.count_name = "samples".to_owned();
+    options.min_width = LEAST_SHARE * 100.0;
+    let lines = lines(&tree);
+    let mut svg = Vec::new();
+    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
+    Ok(svg)
+}
+
+/// What all of our flame graphs have in common. Lines must come sorted, and the palette must have every frame.
+pub(super) fn options(palette: &mut PaletteMap) -> Options<'_> {
+    let mut options = Options::default();
     options.name_type = "Frame:".to_owned();
     // The name is at the left end of a frame's text, the file at the right.
     options.text_truncate_direction = TextTruncateDirection::Right;
-    options.palette_map = Some(&mut palette);
+    options.palette_map = Some(palette);
     options.bgcolors = Some(BackgroundColor::Grey);
     // Frames that the palette does not have would get a random colour without this.
     options.deterministic = true;
     // inferno sorts lines with their counts and then wants them sorted without: the two orders differ for hostile
     // names, so they come sorted.
     options.no_sort = true;
-    options.min_width = LEAST_SHARE * 100.0;
-    let lines = lines(&tree);
-    let mut svg = Vec::new();
-    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
-    Ok(svg)
+    options
 }
 
 /// Folded lines in the order that inferno asks for: by the bytes of the stack's text. The weight of what was pruned

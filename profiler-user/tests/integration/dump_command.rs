@@ -1,13 +1,12 @@
 //! `firetower dump` as a user runs it: its text, its JSON, its exit codes, and the rights that it needs.
 
-use std::path::Path;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::pythons::{Process, fixture, python};
-use crate::running::{FIRETOWER, Finished, Running, run, wait_for};
+use crate::running::{FIRETOWER, Finished, Running, for_everybody, run, wait_for};
 
 /// `target.py`, reading its input.
 fn waiting(mut command: Command) -> Process {
@@ -111,15 +110,6 @@ fn what_is_no_process_is_refused() {
 fn what_is_no_python_is_refused() {
     let process = Process::start(Command::new("sleep").arg("1000"));
     refused(&dump(&process, &[]), 15, &["runs no Python", "firetower doctor"]);
-}
-
-/// A copy of the binary where everybody can run it.
-fn for_everybody(folder: &Path) -> String {
-    let copy = folder.join("firetower");
-    std::fs::copy(FIRETOWER, &copy).expect("a copy");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(folder, mode).expect("our own folder");
-    copy.to_str().expect("UTF-8").to_owned()
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Each option of pyflame, as scripts have it, and what it does: a table of all of them, and a test for each.
 
-use std::path::Path;
 use std::process::Command;
 
 use crate::pyflame::{Line, missed, parse, total, waiting};
 use crate::pythons::{Process, fixture, python};
-use crate::running::{FIRETOWER, Finished, Running, run, wait_for};
+use crate::running::{FIRETOWER, Finished, Running, for_everybody, run, wait_for};
 
 /// Every option that pyflame 1.6.7 documents, and two letters and a name besides: its letter, its name, and whether it has a
 /// value.
@@ -352,15 +351,6 @@ fn what_can_not_be_sampled_is_refused() {
     refused(&run(["pyflame", "-t", "true"]), 15, &["true ended and ran no Python"]);
     refused(&run(["pyflame", "-t", "/no/such/file"]), 127, &["can't run /no/such/file"]);
     refused(&run(["pyflame", "-t", "/dev/null"]), 126, &["can't run /dev/null"]);
-}
-
-/// A copy of the binary where everybody can run it.
-fn for_everybody(folder: &Path) -> String {
-    let copy = folder.join("firetower");
-    std::fs::copy(FIRETOWER, &copy).expect("a copy");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(folder, mode).expect("our own folder");
-    copy.to_str().expect("UTF-8").to_owned()
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! their test. And the binary `firetower`, as a user runs it.
 
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -179,4 +181,12 @@ pub fn firetower<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
 /// Runs `firetower` to its end.
 pub fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Finished {
     Running::start(&mut firetower(arguments)).finish()
+}
+
+/// A copy of the binary in a folder of ours, where everybody can run it.
+pub fn for_everybody(folder: &Path) -> String {
+    let copy = folder.join("firetower");
+    std::fs::copy(FIRETOWER, &copy).expect("a copy");
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).expect("our own folder");
+    copy.to_str().expect("UTF-8").to_owned()
 }
