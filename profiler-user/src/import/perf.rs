@@ -4,6 +4,7 @@
 //! clocks and something else for all others. So it folds events without their periods, to count samples, and for clocks
 //! once more with them. Frames of the kernel and of Python's own trampolines (`py::function:file`) are known as such.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use inferno::collapse::Collapse;
@@ -94,8 +95,8 @@ fn events(text: &str) -> Option<Events> {
                 // A name with a semicolon would be two frames.
                 let head = head.replace(';', "；");
                 events.blank();
-                events.with_periods.push_str(&format!("{head}{time}{period} {kind}:{rest}\n"));
-                events.without.push_str(&format!("{head}{time}{kind}:{rest}\n"));
+                events.with_periods += &encoded(&format!("{head}{time}{period} {kind}:{rest}\n"));
+                events.without += &encoded(&format!("{head}{time}{kind}:{rest}\n"));
             } else {
                 events.others += 1;
             }
@@ -118,6 +119,7 @@ impl Events {
     }
 
     fn line(&mut self, line: &str) {
+        let line = &encoded(line);
         for text in [&mut self.with_periods, &mut self.without] {
             text.push_str(line);
             text.push('\n');
@@ -125,18 +127,56 @@ impl Events {
     }
 }
 
+/// Before the number of a character that is not ASCII, or one of these two.
+const BEGIN: char = '\x01';
+/// Behind it.
+const END: char = '\x02';
+
+/// A text in ASCII. inferno looks at the last bytes of a name, and panics if they begin within a character.
+fn encoded(text: &str) -> Cow<'_, str> {
+    let is_plain = |letter: char| letter.is_ascii() && letter != BEGIN && letter != END;
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let encoded = text.chars().map(|letter| match is_plain(letter) {
+        true => letter.to_string(),
+        false => format!("{BEGIN}{:x}{END}", u32::from(letter)),
+    });
+    Cow::Owned(encoded.collect())
+}
+
+/// The text that was encoded. What inferno has cut off stays away.
+fn decoded(text: &str) -> String {
+    let mut decoded = String::with_capacity(text.len());
+    for part in text.split_inclusive(END) {
+        let letter =
+            part.strip_suffix(END).and_then(|part| part.rsplit_once(BEGIN)).and_then(|(before, number)| {
+                let number = u32::from_str_radix(number, 16).ok()?;
+                Some((before, char::from_u32(number)?))
+            });
+        match letter {
+            Some((before, letter)) => {
+                decoded.push_str(before);
+                decoded.push(letter);
+            }
+            None => decoded.push_str(part),
+        }
+    }
+    decoded
+}
+
 /// Folded lines.
 fn fold(events: &str, kind: &str) -> Result<String, ImportError> {
     let mut options = Options::default();
     options.annotate_kernel = true;
     // inferno would take the first, and panics if there is none.
-    options.event_filter = Some(kind.to_owned());
+    options.event_filter = Some(encoded(kind).into_owned());
     options.nthreads = 1;
     let mut lines = Vec::new();
     Folder::from(options)
         .collapse(events.as_bytes(), &mut lines)
         .map_err(|error| ImportError::invalid(Format::Perf, "all lines", error.to_string()))?;
-    Ok(String::from_utf8_lossy(&lines).into_owned())
+    Ok(decoded(&String::from_utf8_lossy(&lines)))
 }
 
 fn add(

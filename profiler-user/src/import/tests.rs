@@ -148,6 +148,24 @@ fn austins_text() {
 }
 
 #[test]
+fn names_that_perf_script_writes_may_be_in_any_script() {
+    for length in 0..40 {
+        let name = format!("größe{}{}", "–".repeat(length), "x".repeat(length % 3));
+        let text = format!(
+            "pythön3  7/8 [001]  1.5:   10101010 cpu-clock:ppp: \n\t 7f1 py::{name}:/srv/ä.py (/tmp/perf-7.map)\n\n"
+        );
+        let imported = read_as(text.as_bytes(), Format::Perf).expect("an event");
+        let functions: Vec<String> = imported
+            .profile
+            .stacks
+            .frames()
+            .map(|frame| format!("{} {}", frame.function, frame.file))
+            .collect();
+        assert_eq!(functions, ["pythön3 ".to_owned(), format!("{name} /srv/ä.py")]);
+    }
+}
+
+#[test]
 fn what_perf_script_writes() {
     let text = "# captured\npython3 4242/4243 [001]  2871.357026:   10101010 cpu-clock:ppp: \n\
         \tffffffff81 do_syscall_64+0x5d ([kernel.kallsyms])\n\
