@@ -1,11 +1,13 @@
 //! Conditions on functions as `--fail-if` has them: `get_endpoint > 5%`, `own(app.py:/^parse/) grows > 2%`.
 //!
-//!     condition = subject, ( share | "grows", growth ), number, "%" ;
-//!     subject   = ( "own" | "total" ), "(", function, ")" | function ;
-//!     function  = [ text, ":" ], ( text | "/", regular expression, "/" ) ;
-//!     share     = ">" | ">=" | "<" | "<=" ;
-//!     growth    = ">" | ">=" ;
-//!     text      = word | '"', anything, '"' ;
+//! ```text
+//! condition = subject, ( share | "grows", growth ), number, "%" ;
+//! subject   = ( "own" | "total" ), "(", function, ")" | function ;
+//! function  = [ text, ":" ], ( text | "/", regular expression, "/" ) ;
+//! share     = ">" | ">=" | "<" | "<=" ;
+//! growth    = ">" | ">=" ;
+//! text      = word | '"', anything, '"' ;
+//! ```
 //!
 //! By hand, as it has eight rules, and an error must say at which column which of them was left. Pure; it must not know what
 //! a condition is tried on.
