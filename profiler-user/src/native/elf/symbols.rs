@@ -33,6 +33,9 @@ pub(super) fn places<const N: usize>(
     names: [&str; N],
 ) -> Result<[Vec<u32>; N], ElfError> {
     let longest = names.iter().map(|name| name.len()).max().unwrap_or(0);
+    // Most strings, and the empty ones of a file of zeros, end otherwise: they are told by one byte.
+    let mut is_last = [false; 256];
+    names.iter().filter_map(|name| name.bytes().last()).for_each(|last| is_last[usize::from(last)] = true);
     let mut places = [const { Vec::new() }; N];
     let mut window: Vec<u8> = Vec::new();
     // Bytes of the table before the window.
@@ -43,7 +46,8 @@ pub(super) fn places<const N: usize>(
         window.drain(..window.len() - kept);
         window.resize(kept + strings.left().min(PIECE) as usize, 0);
         strings.next(&mut window[kept..])?;
-        let ends = (kept..window.len()).filter(|&at| window[at] == 0);
+        let ends =
+            (kept.max(1)..window.len()).filter(|&at| window[at] == 0 && is_last[usize::from(window[at - 1])]);
         for end in ends {
             for (places, name) in places.iter_mut().zip(names) {
                 if window[..end].ends_with(name.as_bytes()) {
