@@ -77,6 +77,20 @@ impl FrameKind {
             FrameKind::Truncated => "truncated",
         }
     }
+
+    /// The kind of this name. `None`: there is none, or it is `unknown`, which goes with a reason.
+    pub fn named(name: &str) -> Option<FrameKind> {
+        let known = [
+            FrameKind::Python,
+            FrameKind::Kernel,
+            FrameKind::Other,
+            FrameKind::Process,
+            FrameKind::Thread,
+            FrameKind::Interpreter,
+            FrameKind::Truncated,
+        ];
+        known.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// One frame, symbolized. Two frames are the same frame if all of this is the same.

@@ -6,7 +6,6 @@ mod draw;
 mod options;
 mod rows;
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use super::exit::{Exit, Failure};
@@ -67,14 +66,11 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
     }
     let rows = rows.finish()?;
     for remark in &rows.remarks {
-        eprintln!("firetower: {remark}");
+        super::say(remark);
     }
     let svg = drawing.draw(&rows)?;
     match output {
-        Some(mut output) => {
-            output.file().write_all(&svg).map_err(|error| output.failed(&error))?;
-            output.complete()?;
-        }
+        Some(output) => _ = output.write(&svg)?,
         None => super::print_bytes(&svg)?,
     }
     Ok(Exit::Ok.code())

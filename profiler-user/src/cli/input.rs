@@ -53,12 +53,16 @@ impl Input {
 
     /// What was not taken over of it, a line for each thing that is to be said.
     pub(super) fn remarks(&self, skipped: u64, notes: &[String]) -> Vec<String> {
-        let lines = match skipped {
-            0 => None,
-            1 => Some("ignored 1 line that is no stack".to_owned()),
-            more => Some(format!("ignored {more} lines that are no stacks")),
-        };
-        lines.iter().chain(notes).map(|text| format!("{}: {text}", self.name)).collect()
+        ignored(skipped).iter().chain(notes).map(|text| format!("{}: {text}", self.name)).collect()
+    }
+}
+
+/// What is to be said of lines that are no stacks, if there were any.
+pub(super) fn ignored(lines: u64) -> Option<String> {
+    match lines {
+        0 => None,
+        1 => Some("ignored 1 line that is no stack".to_owned()),
+        more => Some(format!("ignored {more} lines that are no stacks")),
     }
 }
 

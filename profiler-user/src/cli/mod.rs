@@ -130,6 +130,17 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Says something to the user, on stderr: a line, in which no name of a target's or a file's writes to the terminal.
+fn say(text: &str) {
+    // With stderr gone there is nobody left to tell; the exit code still says how it ended.
+    let _ = writeln!(std::io::stderr(), "firetower: {}", on_a_line(text));
+}
+
+/// Text without control characters.
+fn on_a_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// The clock of samples and of questions about them.
 fn clock() -> Result<Clock, Failure> {
     Clock::new()

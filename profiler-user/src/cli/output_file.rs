@@ -1,8 +1,8 @@
 //! A file that is written whole or not at all: a temporary one beside it, renamed when it is complete. It must not know
 //! what is in it.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -50,36 +50,43 @@ impl OutputFile {
         Ok(OutputFile { path: path.to_owned(), temporary })
     }
 
-    /// The file that is written to until it is complete.
-    pub(super) fn file(&mut self) -> &mut NamedTempFile {
-        &mut self.temporary
-    }
-
-    /// The failure to write to it.
-    pub(super) fn failed(&self, error: &std::io::Error) -> Failure {
-        write_failed(&self.path, error)
-    }
-
-    /// Gives it its name; the path.
+    /// Another handle to write to, for who writes while the work goes on; [`OutputFile::complete`] ends it.
     ///
     /// # Errors
     /// [`Exit::WriteFailed`].
-    pub(super) fn complete(self) -> Result<PathBuf, Failure> {
+    pub(super) fn writer(&self) -> Result<File, Failure> {
+        self.temporary.as_file().try_clone().map_err(|error| write_failed(&self.path, &error))
+    }
+
+    /// Writes all of it and gives it its name; the path.
+    ///
+    /// # Errors
+    /// [`Exit::WriteFailed`].
+    pub(super) fn write(mut self, bytes: &[u8]) -> Result<PathBuf, Failure> {
+        let written = self.temporary.write_all(bytes);
+        self.complete(written)
+    }
+
+    /// Gives it its name, if all was `written`; the path.
+    ///
+    /// # Errors
+    /// [`Exit::WriteFailed`].
+    pub(super) fn complete(self, written: io::Result<()>) -> Result<PathBuf, Failure> {
         let OutputFile { path, temporary } = self;
-        let failed = |error: &std::io::Error| write_failed(&path, error);
-        temporary.as_file().sync_all().map_err(|error| failed(&error))?;
+        let failed = |error: &io::Error| write_failed(&path, error);
+        written.and_then(|()| temporary.as_file().sync_all()).map_err(|error| failed(&error))?;
         temporary.persist(&path).map_err(|error| failed(&error.error))?;
         Ok(path)
     }
 }
 
-fn write_failed(path: &Path, error: &std::io::Error) -> Failure {
+fn write_failed(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::WriteFailed, format!("can't write {}: {}", path.display(), said(error)))
         .hint("nothing was written; is the disk full?")
 }
 
 /// What the operating system said, without the random name of the temporary file, which `tempfile` adds in words only.
-fn said(error: &std::io::Error) -> String {
+fn said(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" at path ").map_or(text.clone(), |(said, _)| said.to_owned())
 }

@@ -15,8 +15,8 @@ use clap::Parser;
 
 use super::exit::{Exit, Failure};
 use super::launch::Launched;
-use super::process;
 use super::signals::Signals;
+use super::{process, say};
 use crate::dump::{self, Attached, Dump, Stack, Why};
 use crate::model::Pid;
 use crate::python::threads::Holds;
@@ -176,7 +176,7 @@ pub fn run(words: &Words) -> Result<u8, Failure> {
         (true, None) => trace(&args),
         (false, Some(pid)) => {
             if args.old_pid.is_some() {
-                eprintln!("firetower: a PID without -p is how old versions of pyflame had it: use -p {pid}");
+                say(&format!("a PID without -p is how old versions of pyflame had it: use -p {pid}"));
             }
             attach(&args, Pid(pid))
         }
@@ -231,7 +231,7 @@ fn attach(args: &Args, pid: Pid) -> Result<u8, Failure> {
 
 fn trace(args: &Args) -> Result<u8, Failure> {
     if args.seconds.is_some() {
-        eprintln!("firetower: with -t the command is sampled until it ends: -s has no effect");
+        say("with -t the command is sampled until it ends: -s has no effect");
     }
     let output = Output::open(args.output.as_deref())?;
     let signals = Signals::install()?;
@@ -255,10 +255,10 @@ fn dumped(dump: &Dump, lines: Lines) -> String {
     });
     let agreed = dump.threads.iter().filter(|thread| matches!(thread.stack, Stack::Agreed(_))).count();
     if agreed > 0 {
-        eprintln!(
-            "firetower: {agreed} of {} threads ran while they were read: two readings agree, which is no proof",
+        say(&format!(
+            "{agreed} of {} threads ran while they were read: two readings agree, which is no proof",
             dump.threads.len()
-        );
+        ));
     }
     render::dump(&threads.collect::<Vec<_>>(), lines)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::names::Names;
 use super::{Frames, Known, Stack, Thread, Why};
 use crate::model::Reason;
-use crate::process::memory::{Memory, MemoryError};
+use crate::process::memory::Memory;
 use crate::process::pages::Pages;
 use crate::process::still::{Follower, RUNNABLE, Span};
 use crate::process::tasks::{Look, Task};
@@ -92,10 +92,6 @@ impl Taker<'_> {
     fn read(&self, state: &ThreadState) -> Reading {
         let Interpreter { layout, objects, .. } = self.interpreter;
         let memory = Pages::new(self.memory);
-        let failed = |error| match error {
-            MemoryError::Gone => Reason::ProcessExited,
-            _ => Reason::MemoryFault,
-        };
         let at = state.address.wrapping_add(layout.tstate_thread_id.into());
         match (memory.read_u64(at), self.offsets.holds_gil(&memory, layout, state)) {
             (Ok(thread_id), Ok(gil)) => {
@@ -103,7 +99,7 @@ impl Taker<'_> {
                 Reading { thread_id, gil, stack }
             }
             (Err(error), _) | (_, Err(error)) => {
-                Reading { thread_id: 0, gil: Holds::Unknown, stack: Err(failed(error)) }
+                Reading { thread_id: 0, gil: Holds::Unknown, stack: Err(error.reason()) }
             }
         }
     }

@@ -64,12 +64,7 @@ pub(super) fn read(text: &str) -> Result<Found, ImportError> {
         let microseconds = microseconds(metric, mode).ok_or_else(|| {
             ImportError::invalid(Format::Austin, format!("line {number}"), what(metric, mode))
         })?;
-        let mut ids = Vec::new();
-        for (depth, text) in stack.split(';').enumerate() {
-            let frame = || frame(text, depth);
-            ids.push(*frames.entry(text).or_insert_with(|| builder.frame(frame())));
-        }
-        if let Some(stack) = builder.stack(ids)? {
+        if let Some(stack) = builder.stack_of(stack.split(';'), &mut frames, frame)? {
             let nanoseconds = microseconds.saturating_mul(1_000);
             builder.add(stack, Weight { samples: 0, nanoseconds })?;
         }

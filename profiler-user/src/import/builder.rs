@@ -1,7 +1,7 @@
 //! Puts a profile together, within bounds. It must not know any format.
 
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::ImportError;
 use crate::model::{Frame, FrameId, Profile, StackId, Stacks, Weight};
@@ -44,6 +44,20 @@ impl Builder {
             return Err(ImportError::TooMuch { what: "distinct stacks", most: MAX_NODES });
         }
         Ok(stack)
+    }
+
+    /// The id of a stack whose frames stand there as texts, root first, with the depth of each; `known` remembers them.
+    pub(super) fn stack_of<'a>(
+        &mut self,
+        texts: impl Iterator<Item = &'a str>,
+        known: &mut FxHashMap<&'a str, FrameId>,
+        frame_of: impl Fn(&str, usize) -> Frame,
+    ) -> Result<Option<StackId>, ImportError> {
+        let ids: Vec<FrameId> = texts
+            .enumerate()
+            .map(|(depth, text)| *known.entry(text).or_insert_with(|| self.frame(frame_of(text, depth))))
+            .collect();
+        self.stack(ids)
     }
 
     /// Adds to a stack's own weight.

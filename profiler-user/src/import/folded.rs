@@ -104,12 +104,8 @@ pub(super) fn read_frames(
         if parts.count.whole == u64::MAX {
             return Err(ImportError::invalid(format, format!("line {number}"), "the count is too large"));
         }
-        let ids: Vec<FrameId> = parts
-            .stack
-            .split(';')
-            .map(|text| *frames.entry(text).or_insert_with(|| builder.frame(frame_of(text))))
-            .collect();
-        let Some(stack) = builder.stack(ids)? else { continue };
+        let texts = parts.stack.split(';');
+        let Some(stack) = builder.stack_of(texts, &mut frames, |text, _| frame_of(text))? else { continue };
         builder.add(stack, Weight { samples: parts.count.whole, nanoseconds: 0 })?;
         if parts.count.billionths > 0 {
             *fractions.entry(stack).or_default() += u64::from(parts.count.billionths);

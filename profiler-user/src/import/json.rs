@@ -6,6 +6,9 @@ use super::builder::Builder;
 use super::{Format, Found, ImportError, Measure};
 use crate::model::{Frame, FrameId, FrameKind, Reason, Weight};
 
+/// The kind of frames that have a reason.
+const UNKNOWN: &str = "unknown";
+
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -66,28 +69,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, ImportError> {
 }
 
 fn model(frame: FileFrame) -> Frame {
-    let kind = match frame.kind.as_str() {
-        "python" => FrameKind::Python,
-        "kernel" => FrameKind::Kernel,
-        "process" => FrameKind::Process,
-        "thread" => FrameKind::Thread,
-        "interpreter" => FrameKind::Interpreter,
-        "truncated" => FrameKind::Truncated,
-        "unknown" => {
-            let reason = Reason::ALL.iter().find(|reason| Some(reason.label()) == frame.reason.as_deref());
-            match reason {
-                Some(reason) => return Frame::unknown(*reason),
-                // One that a later version has.
-                None => {
-                    let reason = frame.reason.unwrap_or_else(|| "unknown".to_owned());
-                    return Frame::bare(FrameKind::Other, format!("[{reason}]"));
-                }
+    if frame.kind == UNKNOWN {
+        let reason = Reason::ALL.iter().find(|reason| Some(reason.label()) == frame.reason.as_deref());
+        return match reason {
+            Some(reason) => Frame::unknown(*reason),
+            // One that a later version has.
+            None => {
+                let reason = frame.reason.unwrap_or_else(|| UNKNOWN.to_owned());
+                Frame::bare(FrameKind::Other, format!("[{reason}]"))
             }
-        }
-        _ => FrameKind::Other,
-    };
+        };
+    }
     Frame {
-        kind,
+        kind: FrameKind::named(&frame.kind).unwrap_or(FrameKind::Other),
         function: frame.function.into(),
         file: frame.file.unwrap_or_default().into(),
         line: frame.line.unwrap_or(0),

@@ -65,12 +65,8 @@ fn with_times(text: &str) -> Result<Found, ImportError> {
             skipped += 1;
             continue;
         }
-        let ids: Vec<FrameId> = line
-            .trim_end_matches(';')
-            .split(';')
-            .map(|text| *frames.entry(text).or_insert_with(|| builder.frame(frame(text))))
-            .collect();
-        if let Some(stack) = builder.stack(ids)? {
+        let texts = line.trim_end_matches(';').split(';');
+        if let Some(stack) = builder.stack_of(texts, &mut frames, |text, _| frame(text))? {
             builder.add(stack, Weight { samples: 1, nanoseconds: 0 })?;
         }
     }

@@ -10,7 +10,7 @@ use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd;
 
 use super::sparse::Sparse;
-use crate::model::Pid;
+use crate::model::{Pid, Reason};
 
 /// Why bytes of a process could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,16 @@ pub enum MemoryError {
     /// Any other failure of the system call.
     #[error("process_vm_readv failed: {0}")]
     System(Errno),
+}
+
+impl MemoryError {
+    /// Why there is no stack, if it was to be read there.
+    pub fn reason(self) -> Reason {
+        match self {
+            MemoryError::Gone => Reason::ProcessExited,
+            _ => Reason::MemoryFault,
+        }
+    }
 }
 
 /// The memory of one process.

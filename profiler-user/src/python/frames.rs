@@ -150,7 +150,8 @@ impl Walk<'_> {
         let fingerprint = match self.fingerprints.get(&code) {
             Some(&fingerprint) => fingerprint,
             None => {
-                let fingerprint = code::fingerprint(self.memory, self.objects, code).map_err(reason)?;
+                let fingerprint =
+                    code::fingerprint(self.memory, self.objects, code).map_err(MemoryError::reason)?;
                 self.fingerprints.insert(code, fingerprint);
                 fingerprint
             }
@@ -177,22 +178,15 @@ impl Walk<'_> {
     }
 
     fn read(&self, address: u64, size: u32) -> Result<Vec<u8>, Reason> {
-        self.memory.read_bytes(address, size.into(), size.into()).map_err(reason)
+        self.memory.read_bytes(address, size.into(), size.into()).map_err(MemoryError::reason)
     }
 }
 
 fn read_u64(memory: &dyn Memory, address: u64) -> Result<u64, Reason> {
-    memory.read_u64(address).map_err(reason)
+    memory.read_u64(address).map_err(MemoryError::reason)
 }
 
 /// A field that its frame does not have: the layout was not validated.
 fn field<T>(value: Result<T, super::objects::ObjectError>) -> Result<T, Reason> {
     value.map_err(|_| Reason::InconsistentFrames)
-}
-
-fn reason(error: MemoryError) -> Reason {
-    match error {
-        MemoryError::Gone => Reason::ProcessExited,
-        _ => Reason::MemoryFault,
-    }
 }

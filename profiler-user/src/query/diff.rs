@@ -94,6 +94,16 @@ pub struct Change {
     pub total_judged: Option<Judged>,
 }
 
+impl Change {
+    /// What it is sorted by, and what to think of it.
+    pub fn by(&self, order: Order) -> (Pair, Option<Judged>) {
+        match order {
+            Order::Own => (self.own, self.own_judged),
+            Order::Total => (self.total, self.total_judged),
+        }
+    }
+}
+
 /// A change, and whether it is one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use sha2::{Digest as _, Sha256};
 
 use super::call_tree::ProfileTree;
-use super::{RenderError, visible};
+use super::{RenderError, markup, visible};
 use crate::model::Profile;
 
 const PAGE: &str = include_str!("../../web/index.html");
@@ -44,7 +44,7 @@ pub fn render(profile: &Profile) -> Result<Vec<u8>, RenderError> {
 /// The viewer with this JSON inside: a profile or a difference, as the API answers them.
 pub fn page(subject: &str, json: &str) -> Vec<u8> {
     let (head, rest) = &*PARTS;
-    let title = escape(&visible(subject));
+    let title = markup(&visible(subject));
     let json = json.replace('<', "\\u003c");
     let script = ["<script>", SCRIPT, "</script>"].concat();
     [head[0].as_str(), &title, &head[1], PROFILE, &json, "</script>\n", &script, "\n", rest]
@@ -89,10 +89,6 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     text
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -48,8 +48,9 @@ struct Line<'a> {
     truncated: bool,
 }
 
+/// A frame by itself, as JSON.
 #[derive(Serialize)]
-struct LineFrame<'a> {
+pub(crate) struct LineFrame<'a> {
     kind: &'static str,
     function: &'a str,
     file: Option<&'a str>,
@@ -63,9 +64,13 @@ pub fn append(sample: &Sample<'_>, to: &mut Vec<u8>) {
     let mut truncated = false;
     let mut stack: Vec<LineFrame> = Vec::new();
     for frame in sample.stacks.leaf_first(sample.stack) {
-        match kind(frame.kind) {
-            Some(kind) => stack.push(line_frame(frame, kind)),
-            None => truncated |= frame.kind == FrameKind::Truncated,
+        match frame.kind {
+            FrameKind::Python | FrameKind::Kernel | FrameKind::Unknown(_) | FrameKind::Other => {
+                stack.push(LineFrame::new(frame));
+            }
+            FrameKind::Truncated => truncated = true,
+            // No frame of a sample's stack.
+            FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter => {}
         }
     }
     stack.reverse();
@@ -85,27 +90,18 @@ pub fn append(sample: &Sample<'_>, to: &mut Vec<u8>) {
     to.push(b'\n');
 }
 
-/// What the format calls it; `None`: it is no frame of a sample's stack.
-fn kind(kind: FrameKind) -> Option<&'static str> {
-    match kind {
-        FrameKind::Python => Some("python"),
-        FrameKind::Kernel => Some("kernel"),
-        FrameKind::Unknown(_) => Some("unknown"),
-        FrameKind::Other => Some("other"),
-        FrameKind::Process | FrameKind::Thread | FrameKind::Interpreter | FrameKind::Truncated => None,
-    }
-}
-
-fn line_frame<'a>(frame: &'a Frame, kind: &'static str) -> LineFrame<'a> {
-    LineFrame {
-        kind,
-        function: &frame.function,
-        file: (!frame.file.is_empty()).then_some(&*frame.file),
-        line: (frame.line > 0).then_some(frame.line),
-        reason: match frame.kind {
-            FrameKind::Unknown(reason) => Some(reason.label()),
-            _ => None,
-        },
+impl<'a> LineFrame<'a> {
+    pub(crate) fn new(frame: &'a Frame) -> LineFrame<'a> {
+        LineFrame {
+            kind: frame.kind.name(),
+            function: &frame.function,
+            file: (!frame.file.is_empty()).then_some(&*frame.file),
+            line: (frame.line > 0).then_some(frame.line),
+            reason: match frame.kind {
+                FrameKind::Unknown(reason) => Some(reason.label()),
+                _ => None,
+            },
+        }
     }
 }
 

@@ -24,6 +24,11 @@ use std::fmt::Write as _;
 
 use crate::model::{Frame, FrameKind, Profile, Reason, Weight};
 
+/// Text for HTML and XML, an attribute's value too.
+pub fn markup(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// Why a profile can't be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {

@@ -128,12 +128,16 @@ fn palette(profile: &Profile, tree: &Tree) -> PaletteMap {
     palette
 }
 
+/// FNV-1a of a text that gets a colour by it: short, and the same on every machine and in every release, which std's hashers do
+/// not promise.
+pub(crate) fn name_hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
 /// A hue by origin, a shade by text.
 fn color(origin: Origin, text: &str) -> Color {
-    // FNV-1a: short, and the same on every machine and in every release, which std's hashers do not promise.
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash = name_hash(text);
     let shade = |shift: u32, range: u8| ((hash >> shift) % (u64::from(range) + 1)) as u8;
     let (red, green, blue) = match origin {
         Origin::Own => (225 + shade(16, 30), 110 + shade(24, 90), 40 + shade(32, 30)),

@@ -150,12 +150,10 @@ impl Sampler<'_> {
             let stack = frames::walk(&memory, layout, &process.interpreter.objects, state.address);
             Ok(Reading { thread_id, may_run, stack })
         };
-        read().unwrap_or_else(|error| {
-            let reason = match error {
-                MemoryError::Gone => Reason::ProcessExited,
-                _ => Reason::MemoryFault,
-            };
-            Reading { thread_id: state.thread_id, may_run: None, stack: Err(reason) }
+        read().unwrap_or_else(|error| Reading {
+            thread_id: state.thread_id,
+            may_run: None,
+            stack: Err(error.reason()),
         })
     }
 }

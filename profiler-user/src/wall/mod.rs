@@ -252,7 +252,7 @@ fn failed(error: &ListError) -> Result<Why, Over> {
     match error {
         ListError::Memory(MemoryError::Gone) => Err(Over::Exited),
         ListError::Memory(MemoryError::Denied) => Err(Over::Denied),
-        ListError::Memory(_) => Ok(Why::Reason(Reason::MemoryFault)),
+        ListError::Memory(error) => Ok(Why::Reason(error.reason())),
         ListError::NotRunning => Ok(Why::Reason(Reason::InterpreterNotRunning)),
         ListError::Inconsistent(_) => Ok(Why::Moving),
     }

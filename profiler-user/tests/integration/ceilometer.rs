@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::dashboards;
 use crate::folded::{self, Line};
 use crate::prometheus::{Prometheus, sixty_times_faster};
+use crate::pypi::cache;
 use crate::pythons::python;
 use crate::running::{Running, firetower, wait_for};
 use crate::service::Service;
@@ -89,7 +90,7 @@ fn assert_fixed(what: &str, before: ((u64, u64), &Counts), after: ((u64, u64), &
 fn investigation(version: &str) {
     let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/ceilometer");
     let requirements = scenario.join(format!("requirements-{version}.txt"));
-    let python = environment::python(&requirements, version, &python(version))
+    let python = environment::python(&requirements, &cache("scenarios"), version, &python(version))
         .unwrap_or_else(|error| panic!("{error:#}"));
     let folder = tempfile::tempdir().expect("a folder");
     // Both at once: each takes some seconds to get warm.

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace;
 use places::Places;
-pub use places::find_release;
+pub use places::{cache, find_release};
 use table::{INTERPRETERS, Interpreter, Kind, Origin};
 
 /// What to do and how to say it.

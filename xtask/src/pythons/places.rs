@@ -18,16 +18,13 @@ pub struct Places {
 impl Places {
     /// As the environment says.
     pub fn new() -> Result<Places> {
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let home = || std::env::home_dir().context("there is no home folder");
         let pyenv = match variable("PYENV_ROOT") {
             Some(folder) => folder,
             None => home()?.join(".pyenv"),
         };
-        let cache = match (variable("FIRETOWER_PYTHONS"), variable("XDG_CACHE_HOME")) {
-            (Some(folder), _) => std::path::absolute(folder)?,
-            (None, Some(caches)) => caches.join("firetower/pythons"),
-            (None, None) => home()?.join(".cache/firetower/pythons"),
+        let cache = match variable("FIRETOWER_PYTHONS") {
+            Some(folder) => std::path::absolute(folder)?,
+            None => cache("pythons")?,
         };
         Ok(Places { pyenv, cache })
     }
@@ -47,6 +44,26 @@ impl Places {
     pub fn folder(&self, interpreter: &Interpreter) -> PathBuf {
         self.cache.join(interpreter.name)
     }
+}
+
+/// `${XDG_CACHE_HOME:-~/.cache}/firetower/KIND`: what every checkout uses.
+///
+/// # Errors
+/// If there is no home folder.
+pub fn cache(kind: &str) -> Result<PathBuf> {
+    let caches = match variable("XDG_CACHE_HOME") {
+        Some(caches) => caches,
+        None => home()?.join(".cache"),
+    };
+    Ok(caches.join("firetower").join(kind))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn home() -> Result<PathBuf> {
+    std::env::home_dir().context("there is no home folder")
 }
 
 /// The release build of this version (`3.11`), if it is there.

@@ -19,14 +19,13 @@ const VIRTUALENV: &str = "virtualenv==20.15.1";
 /// Written last.
 const DONE: &str = "installed";
 
-/// The Python of an environment with the packages that `requirements` pins, made if it is not there.
+/// The Python of an environment with the packages that `requirements` pins, made in `cache` if it is not there.
 ///
 /// `version` is `3.8` or the like, `interpreter` its executable. What pip says goes to standard error.
 ///
 /// # Errors
 /// If a file can't be read or written, or pip fails: what it said is above.
-pub fn python(requirements: &Path, version: &str, interpreter: &Path) -> Result<PathBuf> {
-    let cache = &cache()?;
+pub fn python(requirements: &Path, cache: &Path, version: &str, interpreter: &Path) -> Result<PathBuf> {
     let wanted = fs::read(requirements).with_context(|| format!("can't read {}", requirements.display()))?;
     let mut key = DefaultHasher::new();
     (&wanted, interpreter, TOOLS, VIRTUALENV).hash(&mut key);
@@ -54,13 +53,6 @@ pub fn python(requirements: &Path, version: &str, interpreter: &Path) -> Result<
     pip(&python, |pip| pip.args(["--no-deps", "--requirement"]).arg(requirements))?;
     fs::write(folder.join(DONE), wanted).with_context(|| format!("can't write in {}", folder.display()))?;
     Ok(python)
-}
-
-/// `${XDG_CACHE_HOME:-~/.cache}/firetower/scenarios`: every checkout uses the same.
-fn cache() -> Result<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = base.or_else(|| Some(std::env::home_dir()?.join(".cache")));
-    Ok(base.context("there is no home folder to keep environments in")?.join("firetower/scenarios"))
 }
 
 fn pip(python: &Path, with: impl Fn(&mut Command) -> &mut Command) -> Result<()> {

@@ -89,7 +89,7 @@ pub fn run(task: &Task) -> Result<()> {
     })?;
     let (scenario, folder) = (root.join(SCENARIO), root.join(FOLDER));
     let requirements = scenario.join(format!("requirements-{version}.txt"));
-    let python = environment::python(&requirements, version, &interpreter)?;
+    let python = environment::python(&requirements, &pythons::cache("scenarios")?, version, &interpreter)?;
     let settings = Settings {
         python: &python,
         scenario: &scenario,

@@ -94,10 +94,10 @@ fn no_samples(condition: &Condition, before: &Side, after: &Side) -> Failure {
 }
 
 fn share(side: &Side, part: Weight) -> f64 {
-    let number = |weight: Weight| if side.samples { weight.samples } else { weight.nanoseconds };
-    match number(side.profile.total()) {
+    let unit = side.unit();
+    match unit.of(side.profile.total()) {
         0 => 0.0,
-        all => number(part) as f64 / all as f64,
+        all => unit.of(part) as f64 / all as f64,
     }
 }
 
@@ -196,24 +196,13 @@ fn nearest(name: &str, profile: &Profile) -> Vec<String> {
 mod tests {
     use super::super::grammar::parse;
     use super::*;
-    use crate::model::FrameKind;
-
-    fn side(name: &str, stacks: &[(&[&str], u64)]) -> Side {
-        let mut profile = Profile::default();
-        for (names, samples) in stacks {
-            let frames = names
-                .iter()
-                .map(|name| Frame { file: "app.py".into(), ..Frame::bare(FrameKind::Python, *name) });
-            let stack = profile.stacks.intern(frames).expect("frames");
-            profile.samples.push((stack, Weight { samples: *samples, nanoseconds: samples * 10 }));
-        }
-        Side { name: name.into(), profile, format: None, samples: true, nanoseconds: true, notes: Vec::new() }
-    }
 
     fn sides() -> (Side, Side) {
-        let before = side("a", &[(&["main", "Api.get"], 20), (&["main"], 980)]);
-        let after =
-            side("b", &[(&["main", "Api.get", "parse"], 50), (&["main", "get"], 10), (&["main"], 940)]);
+        let before = Side::of_stacks("a", &[(&["main", "Api.get"], 20), (&["main"], 980)]);
+        let after = Side::of_stacks(
+            "b",
+            &[(&["main", "Api.get", "parse"], 50), (&["main", "get"], 10), (&["main"], 940)],
+        );
         (before, after)
     }
 
@@ -247,8 +236,8 @@ mod tests {
 
     #[test]
     fn growth_within_noise_does_not_hold_and_says_so() {
-        let before = side("a", &[(&["f"], 5), (&["main"], 95)]);
-        let after = side("b", &[(&["f"], 9), (&["main"], 91)]);
+        let before = Side::of_stacks("a", &[(&["f"], 5), (&["main"], 95)]);
+        let after = Side::of_stacks("b", &[(&["f"], 9), (&["main"], 91)]);
         let outcome = attempt(&parse("f grows > 2%").unwrap(), &before, &after).unwrap();
         assert!(!outcome.holds && outcome.said.contains("may be noise"), "{}", outcome.said);
         let (low, high) = outcome.interval.unwrap();

@@ -14,6 +14,7 @@
 
 use regex::{Regex, RegexBuilder};
 
+use crate::cli::on_a_line;
 use crate::model::Frame;
 
 /// Longest condition, in bytes.
@@ -125,7 +126,7 @@ pub(super) fn parse(text: &str) -> Result<Condition, String> {
     reader.condition().map_err(|(at, what)| {
         let column = text[..at].chars().count();
         // A tab is as wide as a terminal likes.
-        let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let shown = on_a_line(text);
         format!("at column {}: {what}\n    {shown}\n    {}^", column + 1, " ".repeat(column))
     })
 }

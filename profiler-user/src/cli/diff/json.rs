@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
+use super::Report;
 use super::conditions::Outcome;
 use super::sides::Side;
-use super::{Report, Row};
 use crate::cli::exit::{Exit, Failure};
-use crate::model::Frame;
-use crate::query::{Judged, Order, Pair, Unit};
+use crate::query::{Change, Judged, Order, Pair, Unit};
+use crate::render::jsonl::LineFrame;
 
 /// The level of all intervals.
 const LEVEL: f64 = 0.95;
@@ -39,12 +39,8 @@ struct WireSide<'a> {
 
 #[derive(Serialize)]
 struct WireFunction<'a> {
-    kind: &'static str,
-    function: &'a str,
-    file: Option<&'a str>,
-    line: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    #[serde(flatten)]
+    frame: LineFrame<'a>,
     own: WireChange,
     total: WireChange,
 }
@@ -120,20 +116,11 @@ impl WireSide<'_> {
 }
 
 impl<'a> WireFunction<'a> {
-    fn new(report: &Report<'a>, row: &Row) -> WireFunction<'a> {
-        let frame: &Frame = &report.diff.frames[row.change.frame];
-        let reason = match frame.kind {
-            crate::model::FrameKind::Unknown(reason) => Some(reason.label()),
-            _ => None,
-        };
+    fn new(report: &Report<'a>, row: &Change) -> WireFunction<'a> {
         WireFunction {
-            kind: frame.kind.name(),
-            function: &frame.function,
-            file: Some(&*frame.file).filter(|file| !file.is_empty()),
-            line: Some(frame.line).filter(|line| *line > 0),
-            reason,
-            own: WireChange::new(report, row.change.own, row.change.own_judged),
-            total: WireChange::new(report, row.change.total, row.change.total_judged),
+            frame: LineFrame::new(&report.diff.frames[row.frame]),
+            own: WireChange::new(report, row.own, row.own_judged),
+            total: WireChange::new(report, row.total, row.total_judged),
         }
     }
 }

@@ -8,14 +8,14 @@ mod sides;
 mod stored;
 mod table;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use super::exit::{Exit, Failure};
-use super::input;
 use super::output_file::OutputFile;
+use super::{input, say};
 use crate::import;
 use crate::model::selector::Selector;
 use crate::query::confidence::Verdict;
@@ -159,17 +159,11 @@ struct Report<'a> {
     diff: &'a Diff,
     lines: bool,
     /// The functions that are shown.
-    rows: Vec<Row>,
+    rows: Vec<Change>,
     /// How many are not.
     hidden: usize,
     /// Of all functions, by what they are sorted by; none where a side has no samples.
     verdicts: Vec<Verdict>,
-}
-
-/// A function of it.
-#[derive(Clone, Copy)]
-struct Row {
-    change: Change,
 }
 
 impl Report<'_> {
@@ -188,16 +182,12 @@ impl Report<'_> {
 
     /// Leaves out what changed by less than so many points, and all but so many functions.
     fn shown(mut self, least: Option<f64>, limit: Option<usize>) -> Self {
-        let by = |change: &Change| match self.diff.comparing.order {
-            Order::Own => change.own,
-            Order::Total => change.total,
-        };
         let is_enough = |change: &&Change| {
-            let (before, after) = self.values(by(change));
+            let (before, after) = self.values(change.by(self.order()).0);
             least.is_none_or(|least| (after - before).abs() * 100.0 >= least)
         };
         let shown = self.diff.changes.iter().filter(is_enough).take(limit.unwrap_or(usize::MAX));
-        let rows: Vec<Row> = shown.map(|change| Row { change: *change }).collect();
+        let rows: Vec<Change> = shown.copied().collect();
         self.hidden = self.diff.changes.len() - rows.len();
         self.rows = rows;
         self
@@ -253,11 +243,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         Some(Kind::Json) => json::render(&report, &outcomes)?.into_bytes(),
     };
     match file {
-        Some(mut file) => {
-            let written = file.file().write_all(&bytes);
-            written.map_err(|error| file.failed(&error))?;
-            file.complete()?;
-        }
+        Some(file) => _ = file.write(&bytes)?,
         None => super::print_bytes(&bytes)?,
     }
     conclude(&outcomes)
@@ -296,10 +282,7 @@ impl Args {
 
 /// Of all functions, if there are numbers of samples.
 fn verdicts(diff: &Diff) -> Vec<Verdict> {
-    let judged = diff.changes.iter().filter_map(|change| match diff.comparing.order {
-        Order::Own => change.own_judged,
-        Order::Total => change.total_judged,
-    });
+    let judged = diff.changes.iter().filter_map(|change| change.by(diff.comparing.order).1);
     judged.map(|judged| judged.verdict).collect()
 }
 
@@ -315,11 +298,4 @@ fn conclude(outcomes: &[Outcome]) -> Result<u8, Failure> {
         (1, 1) => Err(Failure::new(Exit::ConditionHolds, "the condition holds")),
         (held, all) => Err(Failure::new(Exit::ConditionHolds, format!("{held} of {all} conditions hold"))),
     }
-}
-
-/// To stderr, with no control character of a target's own names.
-fn say(text: &str) {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    // With stderr gone there is nobody left to tell; the exit code still says it.
-    let _ = writeln!(std::io::stderr(), "firetower: {text}");
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::input::Input;
+use crate::cli::input::{self, Input};
 use crate::import::{self, Format, Imported, Measure};
 use crate::model::Profile;
 use crate::query::Unit;
@@ -58,11 +58,7 @@ fn file(path: &Path, format: Option<Format>, lines: bool) -> Result<Side, Failur
 impl Side {
     fn imported(name: String, imported: Imported, lines: bool) -> Side {
         let mut notes = imported.notes;
-        match imported.skipped {
-            0 => {}
-            1 => notes.push("ignored 1 line that is no stack".to_owned()),
-            more => notes.push(format!("ignored {more} lines that are no stacks")),
-        }
+        notes.extend(input::ignored(imported.skipped));
         let profile = match lines {
             true => imported.profile,
             false => imported.profile.shaped(crate::model::Frame::by_function),
@@ -77,8 +73,23 @@ impl Side {
         }
     }
 
+    /// A side of these stacks, root first, with their samples of 10 ms each; all functions are of `app.py`.
+    #[cfg(test)]
+    pub(super) fn of_stacks(name: &str, stacks: &[(&[&str], u64)]) -> Side {
+        use crate::model::{Frame, FrameKind, Weight};
+
+        let mut profile = Profile::default();
+        for (names, samples) in stacks {
+            let frame =
+                |name: &&str| Frame { file: "app.py".into(), ..Frame::bare(FrameKind::Python, *name) };
+            let stack = profile.stacks.intern(names.iter().map(frame)).expect("frames");
+            profile.samples.push((stack, Weight { samples: *samples, nanoseconds: samples * 10_000_000 }));
+        }
+        Side { name: name.into(), profile, format: None, samples: true, nanoseconds: true, notes: Vec::new() }
+    }
+
     /// What a share of it is made of: samples, where it has them.
-    fn unit(&self) -> Unit {
+    pub(super) fn unit(&self) -> Unit {
         if self.samples { Unit::Samples } else { Unit::Nanoseconds }
     }
 }

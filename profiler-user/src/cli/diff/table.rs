@@ -1,9 +1,10 @@
 //! The functions that changed, as a table for people. Pure.
 
+use super::Report;
 use super::sides::Side;
-use super::{Report, Row};
+use crate::cli::on_a_line;
 use crate::query::confidence::Verdict;
-use crate::query::{Judged, Order, Pair, Unit};
+use crate::query::{Change, Judged, Order, Unit};
 use crate::render::frame_text;
 
 /// Longest name of a side that is shown, in characters.
@@ -33,7 +34,7 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
         report
             .rows
             .iter()
-            .map(|row| (numbers.cells(report, row), main_of(report, row).1.map(|judged| judged.verdict))),
+            .map(|row| (numbers.cells(report, row), row.by(report.order()).1.map(|judged| judged.verdict))),
     );
     lines.extend(aligned(&cells, colour));
     let more = match report.hidden {
@@ -60,7 +61,7 @@ fn side(which: &str, side: &Side) -> String {
     if side.nanoseconds {
         said.push(format!("{:.3} s of CPU time", total.nanoseconds as f64 / 1e9));
     }
-    let name: String = side.name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let name = on_a_line(&side.name);
     let name = match name.chars().count() {
         length if length > NAME => format!("…{}", name.chars().skip(length - NAME + 1).collect::<String>()),
         _ => name,
@@ -99,18 +100,11 @@ fn sum(report: &Report) -> String {
     )
 }
 
-/// What rows are sorted by.
-fn main_of(report: &Report, row: &Row) -> (Pair, Option<Judged>) {
-    match report.order() {
-        Order::Own => (row.change.own, row.change.own_judged),
-        Order::Total => (row.change.total, row.change.total_judged),
-    }
-}
-
-fn other_of(report: &Report, row: &Row) -> (Pair, Option<Judged>) {
-    match report.order() {
-        Order::Own => (row.change.total, row.change.total_judged),
-        Order::Total => (row.change.own, row.change.own_judged),
+/// What rows are not sorted by.
+fn other(order: Order) -> Order {
+    match order {
+        Order::Own => Order::Total,
+        Order::Total => Order::Own,
     }
 }
 
@@ -154,12 +148,11 @@ impl Numbers {
         .to_vec()
     }
 
-    fn cells(&self, report: &Report, row: &Row) -> Vec<String> {
-        let ((main, judged), (other, other_judged)) = (main_of(report, row), other_of(report, row));
-        let diff = report.diff;
-        let values = |pair| if report.is_normalised() { diff.shares(pair) } else { diff.values(pair) };
-        let (before, after) = values(main);
-        let (other_before, other_after) = values(other);
+    fn cells(&self, report: &Report, row: &Change) -> Vec<String> {
+        let (main, judged) = row.by(report.order());
+        let (besides, besides_judged) = row.by(other(report.order()));
+        let (before, after) = report.values(main);
+        let (besides_before, besides_after) = report.values(besides);
         let interval = match judged {
             Some(judged) => {
                 let Judged { difference, .. } = judged;
@@ -184,9 +177,9 @@ impl Numbers {
             interval,
             verdict(judged),
             samples,
-            self.change(other_after - other_before),
-            verdict(other_judged),
-            frame_text(&diff.frames[row.change.frame]),
+            self.change(besides_after - besides_before),
+            verdict(besides_judged),
+            frame_text(&report.diff.frames[row.frame]),
         ]
         .to_vec()
     }

@@ -7,6 +7,8 @@ use std::path::Path;
 use inferno::flamegraph::color::{Color, PaletteMap};
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::say;
+use crate::render::svg::name_hash;
 
 /// The file of `--cp`, in the folder where firetower runs.
 const FILE: &str = "palette.map";
@@ -26,7 +28,7 @@ pub(super) fn read() -> Result<PaletteMap, Failure> {
     let is_color = |line: &&str| line.split_once("->").is_some_and(|(name, _)| colors.get(name).is_some());
     let ignored = text.lines().filter(|line| !is_color(line)).count();
     if ignored > 0 {
-        eprintln!("firetower: {FILE}: ignored {ignored} lines that are no NAME->rgb(RED,GREEN,BLUE)");
+        say(&format!("{FILE}: ignored {ignored} lines that are no NAME->rgb(RED,GREEN,BLUE)"));
     }
     Ok(colors)
 }
@@ -54,11 +56,7 @@ pub(super) fn add_chain<'a>(colors: &mut PaletteMap, frames: impl Iterator<Item 
 }
 
 fn chain(name: &str) -> Color {
-    // FNV-1a, as for our other drawings: the same on every machine.
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-    let share = (hash >> 40) as f64 / (1_u64 << 24) as f64;
+    let share = (name_hash(name) >> 40) as f64 / (1_u64 << 24) as f64;
     let part = |least: u8, range: f64| least + (range * share) as u8;
     if name.contains("_[w]") {
         Color { r: part(50, 60.0), g: part(165, 55.0), b: part(165, 55.0) }

@@ -5,9 +5,11 @@ use inferno::flamegraph::color::{BackgroundColor, PaletteMap};
 use inferno::flamegraph::{self, Direction, FuncFrameAttrsMap, Options, TextTruncateDirection};
 
 use super::options::{Args, Colors};
-use super::rows::{Drawn, Unit};
+use super::rows::Drawn;
 use super::{attributes, colors};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::say;
+use crate::query::Unit;
 
 /// What is to be drawn how, with its files read.
 pub(super) struct Drawing<'a> {
@@ -119,9 +121,7 @@ impl Rest {
         let wanted = (total / drawn.factor).round();
         if wanted < drawn.total as f64 {
             let sum = drawn.total as f64 * drawn.factor;
-            eprintln!(
-                "firetower: --total {total} is less than the sum of the counts, {sum}, and was ignored"
-            );
+            say(&format!("--total {total} is less than the sum of the counts, {sum}, and was ignored"));
             return None;
         }
         // Above 2^53, which is what counts may add up to, it would not be exact, and nothing else would be seen.

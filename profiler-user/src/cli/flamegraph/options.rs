@@ -6,7 +6,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use inferno::flamegraph::Palette;
 use inferno::flamegraph::color::BackgroundColor;
 
-use super::rows::Reading;
 use crate::render::visible;
 
 /// Palettes that inferno does not have, beside those that it has.
@@ -26,6 +25,15 @@ pub(super) enum MinWidth {
     Pixels(f64),
     /// Of all time.
     Percent(f64),
+}
+
+/// What is asked for of those who read stacks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// Stacks stay in the order of the files, and none are merged.
+    pub(super) in_order: bool,
+    /// Leaves become roots.
+    pub(super) reverse: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -3,32 +3,17 @@
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use super::options::allowed;
+use super::options::{Reading, allowed};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::input::Input;
 use crate::import::folded::{self, Count};
 use crate::import::{self, Format, ImportError, Imported, Measure, pyflame};
+use crate::query::Unit;
 use crate::render::frame_text;
 
 /// The sum of all counts, at most: what is drawn of them is exact, and can't overflow.
 const MAX_TOTAL: u128 = 1 << 53;
 const BILLION: u128 = 1_000_000_000;
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
-    /// Stacks stay in the order of the files, and none are merged.
-    pub(super) in_order: bool,
-    /// Leaves become roots.
-    pub(super) reverse: bool,
-}
-
-/// What numbers count.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Unit {
-    Samples,
-    Nanoseconds,
-}
 
 /// Counts in billionths: fractions are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -147,8 +132,7 @@ impl Rows {
                 frames.push(texts[frame.index()].clone());
                 next = parent;
             }
-            let count = if unit == Unit::Samples { weight.samples } else { weight.nanoseconds };
-            let counts = Counts { before: 0, after: u128::from(count) * BILLION };
+            let counts = Counts { before: 0, after: u128::from(unit.of(*weight)) * BILLION };
             self.add(frames.into_iter().rev(), false, counts);
         }
         self.remarks.extend(input.remarks(imported.skipped, &imported.notes));

@@ -9,6 +9,7 @@ use super::Args;
 use super::output::Output;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::launch::Launched;
+use crate::cli::say;
 use crate::cli::signals::Signals;
 use crate::dump::{Attached, DumpError, Why};
 use crate::model::{Pid, Reason, StackId, Stacks};
@@ -175,14 +176,10 @@ impl<'a> Recording<'a> {
 
     fn folded(&self) -> String {
         let idle = self.counts.get(&Seen::Idle).copied().unwrap_or(0);
-        let seen: Vec<(StackId, u64)> = self
-            .counts
-            .iter()
-            .filter_map(|(seen, count)| match seen {
-                Seen::Stack(stack) => Some((*stack, *count)),
-                _ => None,
-            })
-            .collect();
+        let seen: Vec<(StackId, u64)> = self.counted(|seen| match seen {
+            Seen::Stack(stack) => Some(stack),
+            _ => None,
+        });
         let counts = Counts {
             idle: if self.args.exclude_idle { 0 } else { idle },
             failed: &self.failed(),
@@ -194,45 +191,46 @@ impl<'a> Recording<'a> {
 
     /// Why stacks could not be read, and how many; in the order of their kinds.
     fn failed(&self) -> Vec<(&'static str, u64)> {
-        let mut failed: Vec<(Why, u64)> = self
-            .counts
-            .iter()
-            .filter_map(|(seen, count)| match seen {
-                Seen::Failed(why) => Some((*why, *count)),
-                _ => None,
-            })
-            .collect();
+        let mut failed: Vec<(Why, u64)> = self.counted(|seen| match seen {
+            Seen::Failed(why) => Some(why),
+            _ => None,
+        });
         failed.sort();
         failed.into_iter().map(|(why, count)| (text(why), count)).collect()
+    }
+
+    /// How often what `which` picks was seen.
+    fn counted<T>(&self, which: impl Fn(Seen) -> Option<T>) -> Vec<(T, u64)> {
+        self.counts.iter().filter_map(|(seen, count)| Some((which(*seen)?, *count))).collect()
     }
 
     /// Says what the output can't: what was missed, and what is not certain. Nothing if all is well.
     fn note(&self, pid: Pid) {
         let missed = self.ticks.missed();
         if missed > 0 {
-            eprintln!(
-                "firetower: {missed} of {} ticks were missed, as sampling process {pid} took longer than -r {} or the \
+            say(&format!(
+                "{missed} of {} ticks were missed, as sampling process {pid} took longer than -r {} or the \
                  machine was busy; their time is in no stack",
                 self.ticks.passed(),
                 self.args.rate.as_secs_f64()
-            );
+            ));
         }
         let failed = self.failed();
         if !failed.is_empty() {
             let sum: u64 = failed.iter().map(|(_, count)| count).sum();
             let reasons: Vec<String> = failed.iter().map(|(why, count)| format!("{count} {why}")).collect();
-            eprintln!(
-                "firetower: {sum} of {} samples have no stack, shown as (failed): {}",
+            say(&format!(
+                "{sum} of {} samples have no stack, shown as (failed): {}",
                 self.taken,
                 reasons.join(", ")
-            );
+            ));
         }
         if self.agreed > 0 {
-            eprintln!(
-                "firetower: {} of {} samples are by two readings that agree, which is no proof: the thread is not known, or \
+            say(&format!(
+                "{} of {} samples are by two readings that agree, which is no proof: the thread is not known, or \
                  runs on a CPU that firetower may not use",
                 self.agreed, self.taken
-            );
+            ));
         }
     }
 }

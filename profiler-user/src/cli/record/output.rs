@@ -1,6 +1,6 @@
 //! Where `record` writes, and in which format.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use super::samples::SampleLines;
@@ -108,13 +108,10 @@ impl Output {
     }
 
     fn file(path: &Path, kind: Kind) -> Result<Output, Failure> {
-        let mut file = OutputFile::prepare(path)?;
+        let file = OutputFile::prepare(path)?;
         Ok(match kind {
             Kind::Drawn(format) => Output::Drawn { format, file },
-            Kind::Samples => {
-                let open = file.file().as_file().try_clone().map_err(|error| file.failed(&error))?;
-                Output::Samples { lines: SampleLines::new(open), file }
-            }
+            Kind::Samples => Output::Samples { lines: SampleLines::new(file.writer()?), file },
         })
     }
 
@@ -141,21 +138,17 @@ impl Output {
 
     /// Renders and writes, or ends what was written while recording; the path, or `-`.
     pub(super) fn write(self, profile: &Profile) -> Result<PathBuf, Failure> {
-        let (file, written) = match self {
+        match self {
             Output::Stdout { format } => {
                 let bytes = render::render(format, profile).map_err(render_failed)?;
                 crate::cli::print_bytes(&bytes)?;
-                return Ok("-".into());
+                Ok("-".into())
             }
-            Output::Drawn { format, mut file } => {
-                let bytes = render::render(format, profile).map_err(render_failed)?;
-                let written = file.file().write_all(&bytes);
-                (file, written)
+            Output::Drawn { format, file } => {
+                file.write(&render::render(format, profile).map_err(render_failed)?)
             }
-            Output::Samples { file, lines } => (file, lines.finish()),
-        };
-        written.map_err(|error| file.failed(&error))?;
-        file.complete()
+            Output::Samples { file, lines } => file.complete(lines.finish()),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::sessions::LASTS;
 use super::{Auth, Client, Refusal};
 use crate::http::error::HttpError;
 use crate::http::{App, guard, locked};
+use crate::render::markup;
 
 /// Most bytes of the form: a token in which each byte takes three, and where to go next.
 const MOST_BODY: usize = 32 << 10;
@@ -178,11 +179,6 @@ fn show(status: StatusCode, page: String) -> Response {
         (header::CONTENT_SECURITY_POLICY, guard::FORM_POLICY),
     ];
     (status, headers, page).into_response()
-}
-
-/// Text as an attribute's value in HTML.
-fn markup(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Text as a value in a query: whatever could mean something there is escaped (RFC 3986).

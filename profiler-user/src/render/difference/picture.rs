@@ -3,6 +3,8 @@
 
 use std::io::{Error, ErrorKind};
 
+use crate::render::markup;
+
 /// Where the frames begin.
 const FRAMES: &str = "<svg id=\"frames\"";
 const TITLE: (&str, &str) = ("<title>", "</title>");
@@ -44,13 +46,13 @@ pub(super) fn told(
         let parts = [
             before,
             TITLE.0,
-            &escape(&title),
+            &markup(&title),
             TITLE.1,
             rectangle,
             TEXT.0,
             place,
             ">",
-            &escape(&text),
+            &markup(&text),
             TEXT.1,
         ];
         parts.iter().for_each(|part| written.push_str(part));
@@ -75,8 +77,4 @@ fn cut(text: &str, room: usize) -> String {
         length if length < room => text.to_owned(),
         _ => text.chars().take(room - 2).chain("..".chars()).collect(),
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

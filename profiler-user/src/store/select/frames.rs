@@ -91,20 +91,11 @@ impl Reader {
         }
         let number =
             |number: i32| u32::try_from(number).map_err(|_| format!("a frame has the line {number}"));
-        let kind = match kind.text(at) {
-            "python" => FrameKind::Python,
-            "kernel" => FrameKind::Kernel,
-            "truncated" => FrameKind::Truncated,
-            "other" => FrameKind::Other,
-            "process" => FrameKind::Process,
-            "thread" => FrameKind::Thread,
-            "interpreter" => FrameKind::Interpreter,
-            "unknown" => {
-                let reason = Reason::ALL.iter().find(|reason| reason.label() == function.text(at));
-                FrameKind::Unknown(reason.copied().unwrap_or(NEWER))
-            }
-            _ => FrameKind::Unknown(NEWER),
-        };
+        let kind = FrameKind::named(kind.text(at)).unwrap_or_else(|| {
+            let is_unknown = kind.text(at) == FrameKind::Unknown(NEWER).name();
+            let reason = Reason::ALL.iter().find(|reason| is_unknown && reason.label() == function.text(at));
+            FrameKind::Unknown(reason.copied().unwrap_or(NEWER))
+        });
         let frame = match kind {
             FrameKind::Unknown(reason) => Frame::unknown(reason),
             _ => Frame {

@@ -1,24 +1,12 @@
 //! The table as people see it. They must not know how profiles are read.
 
-use super::super::{Row, verdicts};
+use super::super::verdicts;
 use super::*;
-use crate::model::{Frame, FrameKind, Profile, Weight};
 use crate::query::{Comparing, Diff, diff};
 
-fn side(name: &str, stacks: &[(&[&str], u64)]) -> Side {
-    let mut profile = Profile::default();
-    for (names, samples) in stacks {
-        let frames =
-            names.iter().map(|name| Frame { file: "app.py".into(), ..Frame::bare(FrameKind::Python, *name) });
-        let stack = profile.stacks.intern(frames).expect("frames");
-        profile.samples.push((stack, Weight { samples: *samples, nanoseconds: samples * 10_000_000 }));
-    }
-    Side { name: name.into(), profile, format: None, samples: true, nanoseconds: true, notes: Vec::new() }
-}
-
 fn sides() -> (Side, Side) {
-    let before = side("a.folded", &[(&["main", "parse"], 10), (&["main", "render"], 990)]);
-    let after = side("b.folded", &[(&["main", "parse"], 500), (&["main", "rend\x1b[2Jer"], 1500)]);
+    let before = Side::of_stacks("a.folded", &[(&["main", "parse"], 10), (&["main", "render"], 990)]);
+    let after = Side::of_stacks("b.folded", &[(&["main", "parse"], 500), (&["main", "rend\x1b[2Jer"], 1500)]);
     (before, after)
 }
 
@@ -29,7 +17,7 @@ fn shown(normalised: bool, order: Order, change: impl Fn(&mut Side)) -> String {
     let comparing =
         Comparing { units: (unit, unit), normalised, order, max_nodes: usize::MAX, max_changes: usize::MAX };
     let diff: Diff = diff(&before.profile, &after.profile, comparing);
-    let rows = diff.changes.iter().take(2).map(|change| Row { change: *change }).collect();
+    let rows = diff.changes.iter().take(2).copied().collect();
     let verdicts = verdicts(&diff);
     let report =
         Report { before: &before, after: &after, diff: &diff, lines: false, rows, hidden: 2, verdicts };
