@@ -87,8 +87,11 @@ fn what_austin_writes() {
     let folder = folder_with_program();
     let python = python(MINOR);
     let python = python.to_str().expect("UTF-8");
-    for (name, options) in [("wall.txt", &["-i", "10ms"][..]), ("full.txt", &["-i", "10ms", "-f"])] {
-        let arguments: Vec<&str> = options.iter().copied().chain(["-o", name, python, "burn.py"]).collect();
+    // It waits a tenth of a second for a Python to start unless told otherwise, and a busy machine takes longer.
+    let common = ["-t", "60s", "-i", "10ms"];
+    for (name, options) in [("wall.txt", &[][..]), ("full.txt", &["-f"])] {
+        let last = ["-o", name, python, "burn.py"];
+        let arguments: Vec<&str> = common.iter().chain(options).chain(&last).copied().collect();
         profiled(folder.path(), "austin", &arguments);
         let imported = read(folder.path(), name);
         let found = (imported.format, imported.measure, imported.skipped);
@@ -98,7 +101,8 @@ fn what_austin_writes() {
         let (total, duration) = (imported.profile.total().nanoseconds, imported.profile.about.duration);
         assert!(total > duration / 2 && total < duration * 11 / 10, "{name}: {total} of {duration}");
     }
-    profiled(folder.path(), "austin", &["-i", "10ms", "-b", "-o", "mojo", python, "burn.py"]);
+    let last = ["-b", "-o", "mojo", python, "burn.py"];
+    profiled(folder.path(), "austin", &[&common[..], &last].concat());
     let error = import::read(&fs::read(folder.path().join("mojo")).expect("a file")).expect_err("binary");
     assert!(error.to_string().contains("Austin's binary format"), "{error}");
 }

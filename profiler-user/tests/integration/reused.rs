@@ -42,7 +42,9 @@ fn code_that_is_freed_and_made_anew_has_its_own_name_and_line_or_none(minor: &st
     let lines = folded::parse(&finished.stdout);
     let seen: u64 = lines.iter().map(|line| calls(line, minor)).sum();
     // How many come too late depends on how busy the machine is; that none has another's name does not.
-    let others = folded::unknown(&lines).into_keys().find(|reason| *reason != "[code object replaced]");
+    // Nor whether the memory is another's by then, or was given back and is nobody's.
+    let freed = ["[code object replaced]", "[process memory not readable]"];
+    let others = folded::unknown(&lines).into_keys().find(|reason| !freed.contains(reason));
     assert_eq!(others, None, "Python {minor}: {}", finished.stderr);
     assert!(seen > 50, "Python {minor}: {seen} calls: {}", finished.stderr);
 }

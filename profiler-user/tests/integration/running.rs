@@ -110,8 +110,9 @@ impl Running {
         }
     }
 
-    /// Waits until it has a perf event open, then until `busy` has used this much CPU since: whatever it profiles
-    /// `busy` at is well under way. Panics if it ends before.
+    /// Waits until it has perf events open and waits for what comes of them, then until `busy` has used this much CPU since:
+    /// whatever it profiles `busy` at is well under way. That they are open is not enough: on a busy machine some time goes by
+    /// until they are enabled. Panics if it ends before.
     pub fn wait_until_it_has_seen(&mut self, busy: Pid, cpu: Duration) {
         let descriptors = format!("/proc/{}/fd", self.pid());
         wait_for("perf events", || {
@@ -119,6 +120,14 @@ impl Running {
             let mut files =
                 std::fs::read_dir(&descriptors).ok()?.filter_map(|entry| entry.ok()?.path().read_link().ok());
             files.find(|file| file.to_string_lossy().contains("perf_event"))
+        });
+        // Its first thread drains events, and that it does between two waits for them.
+        let call = format!("/proc/{}/syscall", self.pid());
+        let ppoll = nix::libc::SYS_ppoll.to_string();
+        wait_for("its first wait for events", || {
+            self.assert_running();
+            let call = std::fs::read_to_string(&call).ok()?;
+            (call.split(' ').next() == Some(&ppoll)).then_some(())
         });
         let begin = cpu_time(busy);
         wait_for("CPU use", || (cpu_time(busy) >= begin + cpu).then_some(()));
