@@ -60,6 +60,7 @@ impl Profile {
 impl Stacks {
     /// Takes over all stacks of another table: the new id of each, by the [index](StackId::index) of the old one.
     pub fn append(&mut self, other: &Stacks) -> Vec<StackId> {
+        self.reserve(other.frame_count(), other.node_count());
         let frames: Vec<FrameId> = other.frames().map(|frame| self.intern_frame(frame.clone())).collect();
         let mut moved: Vec<StackId> = Vec::with_capacity(other.node_count());
         for (_, parent, frame) in other.nodes() {

@@ -43,7 +43,8 @@ impl Worker {
                     self.compacted = now;
                 }
                 // Files come only by sealing, which calls for this, and age slowly.
-                self.maintain = now + self.options.intervals.seal;
+                let intervals = self.options.intervals;
+                self.maintain = now + intervals.seal.min(intervals.compact);
             }
         }
         Ok(())

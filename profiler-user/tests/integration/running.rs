@@ -123,7 +123,7 @@ impl Running {
         });
         // Its first thread drains events, and that it does between two waits for them.
         let call = format!("/proc/{}/syscall", self.pid());
-        let ppoll = nix::libc::SYS_ppoll.to_string();
+        let ppoll = libc::SYS_ppoll.to_string();
         wait_for("its first wait for events", || {
             self.assert_running();
             let call = std::fs::read_to_string(&call).ok()?;

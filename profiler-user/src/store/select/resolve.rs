@@ -9,7 +9,7 @@ use arrow_array::{Array, BinaryArray, RecordBatch};
 use parquet::arrow::arrow_reader::RowSelection;
 use rustc_hash::FxBuildHasher;
 
-use super::frames::Reader;
+use super::frames::{Lists, Reader};
 use super::scan::Scan;
 use super::sums::{MAX_ROWS, StoredStack};
 use super::{Content, File, ReadError, Source, Sources, Trouble, columns, work};
@@ -20,6 +20,9 @@ use crate::store::schema::STACKS;
 
 /// Stacks that are to be found: the number of each in the sums.
 type Missing = HashMap<StoredStack, u32, FxBuildHasher>;
+
+/// Rows are skipped where less than one of so many is wanted.
+const SKIP: usize = 4;
 
 /// The answer that sums are.
 pub(super) fn answer(
@@ -96,15 +99,6 @@ enum Rows<'a> {
     Group(Arc<File<'a>>, usize, usize),
 }
 
-/// The frames of a part.
-struct Read {
-    /// Which part.
-    part: usize,
-    stacks: Stacks,
-    /// Numbers in the sums.
-    ids: Vec<(u32, Option<StackId>)>,
-}
-
 /// Finds the frames of stacks, in the first source that has them.
 fn resolve(
     objects: &Objects,
@@ -128,18 +122,17 @@ fn resolve(
         if select.cancelled.is_cancelled() {
             return Err(SelectError::Cancelled.into());
         }
-        done.push(read(*number, part).map_err(|trouble| part.source.named(trouble))?);
+        done.push((*number, read(part).map_err(|trouble| part.source.named(trouble))?));
         Ok::<(), ReadError>(())
     })?;
-    let mut read: Vec<Read> = read.into_iter().flatten().collect();
+    let mut read: Vec<(usize, Lists)> = read.into_iter().flatten().collect();
     // Which thread did what is left to chance; ids are not.
-    read.sort_unstable_by_key(|read| read.part);
+    read.sort_unstable_by_key(|(part, _)| *part);
+    let read: Vec<Lists> = read.into_iter().map(|(_, lists)| lists).collect();
     let mut stacks = Stacks::default();
-    for read in read {
-        let moved = merge(&mut stacks, read.stacks);
-        for (number, id) in read.ids {
-            ids[number as usize] = id.map(|id| moved.as_ref().map_or(id, |moved| moved[id.index()]));
-        }
+    Lists::reserve(&read, &mut stacks);
+    for lists in read {
+        lists.add_to(&mut stacks, |number, id| ids[number as usize] = id);
     }
     let unknown = |stacks: &mut Stacks| {
         let frame = stacks.intern_frame(Frame::unknown(Reason::StackUnknown));
@@ -147,15 +140,6 @@ fn resolve(
     };
     let ids = ids.into_iter().map(|id| id.unwrap_or_else(|| unknown(&mut stacks))).collect();
     Ok(Found { stacks, ids })
-}
-
-/// Takes over stacks: their new ids by the old ones; `None`: they are the same.
-fn merge(into: &mut Stacks, other: Stacks) -> Option<Vec<StackId>> {
-    if into.node_count() == 0 {
-        *into = other;
-        return None;
-    }
-    Some(into.append(&other))
 }
 
 /// Notes where missing stacks are in a source; they are missing no more.
@@ -216,23 +200,30 @@ fn take(
 }
 
 /// Reads the frames of a part.
-fn read(number: usize, part: &Part<'_>) -> Result<Read, Trouble> {
+fn read(part: &Part<'_>) -> Result<Lists, Trouble> {
     let mut reader = Reader::default();
-    let mut ids = Vec::with_capacity(part.wanted.len());
     match &part.rows {
-        Rows::Batch(batch) => reader.read(batch, &part.wanted, |number, stack| ids.push((number, stack)))?,
+        Rows::Batch(batch) => reader.read(batch, &part.wanted)?,
         Rows::Group(file, row_group, rows) => {
+            // To skip a row takes as long as to decode some.
+            let all = part.wanted.len() > rows / SKIP;
             let ranges = part.wanted.iter().map(|(row, _)| *row..*row + 1);
-            let selection = RowSelection::from_consecutive_ranges(ranges, *rows);
-            let mut numbers = part.wanted.iter().map(|(_, number)| *number);
+            let selection = (!all).then(|| RowSelection::from_consecutive_ranges(ranges, *rows));
+            // Rows of those that are decoded.
+            let wanted = part.wanted.iter().enumerate();
+            let mut wanted =
+                wanted.map(|(at, (row, stack))| (if all { *row } else { at }, *stack)).peekable();
+            let mut first = 0;
             // What a module is called follows from its file.
             let frames = |column: &str, field: &str| column == "frames" && field != "module";
-            file.batches(*row_group, frames, Some(selection), |batch| {
-                let wanted: Vec<_> = (0..batch.num_rows()).zip(numbers.by_ref()).collect();
-                reader.read(batch, &wanted, |number, stack| ids.push((number, stack)))?;
-                Ok(())
+            file.batches(*row_group, frames, selection, |batch| {
+                let end = first + batch.num_rows();
+                let inside = std::iter::from_fn(|| wanted.next_if(|(row, _)| *row < end));
+                let inside: Vec<_> = inside.map(|(row, stack)| (row - first, stack)).collect();
+                first = end;
+                Ok(reader.read(batch, &inside)?)
             })?;
         }
     }
-    Ok(Read { part: number, stacks: reader.stacks, ids })
+    Ok(reader.lists)
 }
