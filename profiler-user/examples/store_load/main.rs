@@ -29,7 +29,7 @@ const CHUNK: u64 = HOUR / 6;
 const START: u64 = 1_795_478_400 * SECOND;
 const DAY: u64 = 24 * 3600 * SECOND;
 /// How often a warm flame graph is made; the fastest counts.
-const REPEATS: usize = 5;
+const REPEATS: usize = 20;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
