@@ -210,7 +210,8 @@ fn windows_without_moments_are_there_and_those_with_some_stay_apart() {
     drop(store);
     let (store, _) = Store::open(Options { intervals, ..options(directory.path()) }).unwrap();
     let compacted = |status: &Status| status.segments.contains_key(&(Table::Ticks, Level::Compacted));
-    until(&store, |status| compacted(status) && files(status, Level::Sealed) == 0);
+    // One file alone is not put together with any.
+    until(&store, |status| compacted(status) && files(status, Level::Sealed) < 2);
     let snapshot = store.snapshot(vec![]);
     assert_eq!(content(&snapshot), expected(&all));
     assert_eq!(taken(&snapshot), (testing::moments(&with), all[3].start));
