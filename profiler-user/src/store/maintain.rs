@@ -51,7 +51,7 @@ impl Worker {
     }
 
     /// Whoever reads a file that is to be deleted holds it; its bytes still count.
-    fn collect_garbage(&mut self) -> Result<(), Failed> {
+    pub(super) fn collect_garbage(&mut self) -> Result<(), Failed> {
         while let Some(at) = self.garbage.iter().position(|segment| Arc::strong_count(segment) == 1) {
             self.objects.delete(&self.garbage[at].name.path())?;
             self.garbage.swap_remove(at);

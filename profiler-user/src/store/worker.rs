@@ -111,8 +111,11 @@ impl Worker {
         self.finish();
     }
 
-    /// Writes what is left. There is one try: waiting for a disk to become well would keep whoever ends the process.
+    /// Writes what is left, and leaves no file that another covers, unless somebody reads it. There is one try: waiting for
+    /// a disk to become well would keep whoever ends the process, and what is left lying the next start puts in order.
     fn finish(&mut self) {
+        let collected = self.collect_garbage();
+        self.outcome("maintain", collected, &Pause::default());
         let mut failed = false;
         loop {
             let mut state = self.shared.lock();
