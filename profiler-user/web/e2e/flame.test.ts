@@ -183,6 +183,16 @@ test("frames can be left out, recursion collapsed, lines told apart", async () =
   await until(async () => (await said.innerText()) === `${share} in ${recursions} boxes`);
   await page.getByRole("button", {name: "Collapse recursion"}).click();
   await until(async () => (await said.innerText()) === `${share} in 1 box`);
+  // The same in the table: functions of the standard library are not in it.
+  await page.getByRole("tab", {name: "Top"}).click();
+  await page.getByText(/^1 of \d+ functions$/).waitFor();
+  assert.equal(await page.locator(".top-pane summary").innerText(), "Hidden: standard library");
+  await page.getByRole("searchbox").fill("threading\\.py");
+  await page.getByText(/^0 of \d+ functions$/).waitFor();
+  await page.locator(".top-pane summary").click();
+  await page.getByLabel("standard library").uncheck();
+  await page.getByText(/^[1-9]\d* of \d+ functions$/).waitFor();
+  await page.getByRole("tab", {name: "Flame graph"}).click();
   await page.getByRole("button", {name: "Line", exact: true}).click();
   await page.getByRole("searchbox").fill("recurse .*shop.py:\\d+");
   await until(async () => (await said.innerText()).startsWith(share));
@@ -253,9 +263,41 @@ test("wheel and drag look closer, Escape leads back", async () => {
   } while ((await title(box.x + 3)) === "price_order" && ++drags < 20);
   assert.notEqual(await title(box.x + 3), "price_order");
   assert.equal(await crumbs(page).count(), 1, "a drag is no click");
+  // Where one looks is in the address, too, and loaded again it is what is seen.
+  await until(() => new URL(page.url()).searchParams.has("near"));
+  const seen = [await title(box.x + 3), await title(box.x + box.width / 2), await title(box.x + box.width - 3)];
+  const address = page.url();
+  await page.reload();
+  await flame(page).waitFor();
+  await until(async () => (await title(box.x + 3)) === seen[0]);
+  assert.deepEqual([await title(box.x + 3), await title(box.x + box.width / 2), await title(box.x + box.width - 3)], seen);
+  assert.equal(page.url(), address);
   await flame(page).focus();
   await page.keyboard.press("Escape");
   await until(async () => (await title(x)) === "price_order" && (await title(box.x + 1)) !== "price_order");
+  await until(() => !new URL(page.url()).searchParams.has("near"));
+  assert.deepEqual(wrong, []);
+});
+
+test("only the stacks with a function are left, in the picture and in the table", async () => {
+  const {page, wrong} = await still();
+  const click = await middle(page, tree, nodeOf(tree, "find_endpoint"));
+  await page.mouse.click(click.x, click.y);
+  await page.getByRole("button", {name: "Only stacks with this"}).click();
+  const share = percent(tree.total[nodeOf(tree, "find_endpoint")]! / tree.total[0]!);
+  await page.getByText(new RegExp(`^Only stacks with find_endpoint .*: ${share} of all$`)).waitFor();
+  assert.match(new URL(page.url()).searchParams.get("only")!, /^find_endpoint \(.*shop\.py\)$/);
+  await picture(page, "flame-only");
+  await page.keyboard.press("2");
+  const rows = page.locator(".grid .room .row .name .text");
+  await rows.first().waitFor();
+  const names = new Set(await rows.allInnerTexts());
+  assert.ok(["find_endpoint", "burn", "handle_request"].every((name) => names.has(name)), [...names].join());
+  assert.ok(!["price_order", "recurse", "collect_garbage"].some((name) => names.has(name)), [...names].join());
+  await picture(page, "top-only");
+  await page.getByRole("button", {name: "All stacks"}).click();
+  await page.locator(".grid .room .row .name .text", {hasText: /^price_order$/}).waitFor();
+  assert.equal(new URL(page.url()).searchParams.get("only"), null);
   assert.deepEqual(wrong, []);
 });
 

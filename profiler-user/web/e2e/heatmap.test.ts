@@ -133,13 +133,26 @@ test("seconds that are dragged over lead to their flame graph", async () => {
   await page.mouse.up();
   const samples = expected.columns.slice(3, 6).flat().reduce((sum, count) => sum + count, 0);
   await page.getByText(`3 s, ${samples} sample`).waitFor();
+  // Its flame graph is beneath, of the same seconds, and there again when the page is loaded again.
+  const begin = now - SECONDS;
+  assert.deepEqual([query(page).get("mfrom"), query(page).get("muntil")], [String(begin + 3), String(begin + 6)]);
+  const asked = page.waitForRequest((request) => new URL(request.url()).pathname === "/api/v1/profile");
+  await page.reload();
+  const of = new URL((await asked).url()).searchParams;
+  assert.deepEqual([of.get("from"), of.get("until")], [String(begin + 3), String(begin + 6)]);
+  const flame = page.getByRole("application", {name: "Flame graph"});
+  await flame.focus();
+  await page.keyboard.press("Home");
+  await page.getByRole("tooltip").getByText(String(samples), {exact: true}).waitFor();
   await picture(page, "heatmap");
   await page.getByRole("button", {name: "Flame graph of this"}).click();
   await page.waitForURL((url) => !url.searchParams.has("pane"));
-  const begin = now - SECONDS;
   assert.deepEqual([query(page).get("from"), query(page).get("until")], [String(begin + 3), String(begin + 6)]);
   await page.goBack();
+  await page.waitForURL((url) => url.searchParams.get("pane") === "heatmap" && url.searchParams.has("mfrom"));
+  await page.goBack();
   await page.waitForURL(started);
+  await flame.waitFor({state: "detached"});
   // By keys: the last second, the one before it, Enter, and the button has the focus.
   await map(page).focus();
   await page.keyboard.press("ArrowLeft");
@@ -208,6 +221,13 @@ test("the flame chart shows phases one after the other", async () => {
     seen.push(box);
   }
   const said = JSON.stringify(seen);
+  // A search says its share and keeps the boxes.
+  await page.keyboard.press("/");
+  await page.keyboard.type("_phase \\(");
+  const share = Number(/^([\d.]+) % of the samples$/.exec(await page.locator("#search-said").innerText())![1]);
+  assert.ok(share > 90 && share <= 100, `${share} %`);
+  await picture(page, "chart-search");
+  await page.keyboard.press("ArrowDown");
   const sum = (key: "right" | "wrong") => seen.reduce((sum, box) => sum + box[key], 0);
   assert.ok(seen.length >= 4 && seen.length <= SECONDS, said);
   assert.ok(["first", "second"].every((name) => seen.some((box) => box.name === name)), said);

@@ -63,7 +63,7 @@ test("the table says what the API says, sorts, searches and is used by keys", as
   const top = await api<TopFunctions>("top", {...range, query: SHOP, limit: "1000"});
   const {page, wrong} = await open(browser, address({pane: "top", "l.service": SHOP_NAME}));
   await rows(page).first().waitFor();
-  assert.equal(await page.locator("#top-said").innerText(), `${top.functions.length} functions`);
+  assert.equal(await page.locator("#search-said").innerText(), `${top.functions.length} functions`);
   assert.equal(await page.getByRole("grid").getAttribute("aria-rowcount"), String(top.functions.length + 1));
   for (const name of ["burn", "price_order", "recurse", "<module>"]) {
     const {self, total} = top.functions.find(({frame}) => frame.name === name)!;
@@ -128,6 +128,22 @@ test("the sandwich is of the function that is chosen from the list", async () =>
   assert.ok(said.includes(`total ${amount(total)}`) && said.includes(`self ${amount(self)}`), said);
   for (const name of ["Callers", "Callees"]) await page.getByRole("heading", {name}).waitFor();
   await picture(page, "sandwich");
+  // Each half has a zoom of its own, and it is in the address.
+  for (const [half, key, name] of [["Callers", "ArrowUp", "up"], ["Callees", "ArrowDown", "down"]] as const) {
+    const picture = page.getByRole("application", {name: half});
+    await picture.focus();
+    await page.keyboard.press("Home");
+    await page.keyboard.press(key);
+    await page.keyboard.press("Enter");
+    await page.waitForURL((url) => url.searchParams.getAll(name).length === 1);
+  }
+  await page.reload();
+  await page.getByRole("application", {name: "Callees"}).focus();
+  await page.keyboard.press("Escape");
+  await page.waitForURL((url) => !url.searchParams.has("down"));
+  assert.equal(new URL(page.url()).searchParams.getAll("up").length, 1);
+  for (let i = 0; i < 3; i++) await page.goBack();
+  await page.waitForURL((url) => !url.searchParams.has("up"));
   await page.getByRole("button", {name: "Another function"}).click();
   await page.keyboard.type("price_order");
   await page.keyboard.press("Enter");

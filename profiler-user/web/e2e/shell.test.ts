@@ -106,6 +106,7 @@ test("each control is in the address, and the address is what is seen", async ()
     [() => page.keyboard.press("c"), "?from=now-5m&live=0&pane=sandwich&icicle=0"],
     [() => page.keyboard.press("l"), "?from=now-5m&pane=sandwich&icicle=0"],
     [() => page.keyboard.press("1"), "?from=now-5m&icicle=0"],
+    [() => page.getByRole("button", {name: "Timeline"}).click(), "?from=now-5m&timeline=0&icicle=0"],
   ];
   const seen = async () => ({
     range: await range.inputValue(),

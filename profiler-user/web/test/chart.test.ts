@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import {test} from "node:test";
-import {boxAt, chartOf, firstAfter, frameOfNode, type Chart} from "../src/model/chart.ts";
+import {boxAt, chartOf, findInChart, firstAfter, frameOfNode, type Chart} from "../src/model/chart.ts";
 import type * as schema from "../src/api/schema.ts";
 
 const frame = (name: string) => ({text: name, name, kind: "python", origin: "own"});
@@ -64,4 +64,11 @@ test("boxes are found by time", () => {
   assert.deepEqual([99, 100, 110, 119, 125, 130].map((at) => firstAfter(row, at)), [0, 0, 1, 1, 2, 3]);
   assert.deepEqual([100, 109.9, 110, 120, 124.9, 125, 130].map((at) => boxAt(found, 1, at)), [0, 0, -1, 1, 1, 2, -1]);
   assert.equal(boxAt(found, 7, 100), -1);
+});
+
+test("a search counts each sample once, however many of its frames match", () => {
+  const whole = chart([{2: 1, 3: 2, 4: 4}, {3: 8}]);
+  const samples = (text: string) => findInChart(whole, new RegExp(text)).samples;
+  assert.deepEqual(["main", "^a$", "^(a|c)$", "^c$", "^(b|c)$", "x"].map(samples), [15, 11, 11, 10, 14, 0]);
+  assert.deepEqual([...findInChart(whole, /^[ab]$/).frames], [0, 1, 1, 0]);
 });

@@ -82,7 +82,7 @@ test("filters of each side, and everything is not the same as what the view sele
     assert.deepEqual(parse(format(next)), next);
     assert.deepEqual(filtersOf(next, "before"), filters ?? shop);
   }
-  assert.deepEqual(withFilters(view, "after", {}), {filters: {}, zoom: []});
+  assert.deepEqual(withFilters(view, "after", {}), {filters: {}, zoom: [], near: null});
 });
 
 test("what was before is as long, and follows the present if the view does", () => {

@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import {test} from "node:test";
-import {focus, shaped, shapedPath} from "../src/model/transform.ts";
-import type {Tree, Weights} from "../src/model/tree.ts";
+import {functionKey} from "../src/model/functions.ts";
+import {shaped, shapedPath, type Shape} from "../src/model/transform.ts";
+import {frameOf, type Tree, type Weights} from "../src/model/tree.ts";
 import {at, folded, randomStacks, tree} from "./trees.ts";
+
+const NOTHING: Shape = {hide: [], collapse: false, only: ""};
 
 /** Each total is the node's own and its children's; siblings differ and are in order; the rest of the arrays agrees. */
 function sound(of: Tree): void {
@@ -38,7 +41,7 @@ function byHand(stacks: readonly string[], hide: readonly string[], collapse: bo
 
 test("what is hidden gives its samples to its caller, what it calls moves up, equal siblings are one", () => {
   const whole = tree(["a;lib:library;b 2", "a;lib:library 3", "a;b 4", "lib:library 1"]);
-  const left = shaped(whole, {hide: ["library"], collapse: false});
+  const left = shaped(whole, {...NOTHING, hide: ["library"]});
   assert.deepEqual(folded(left), [" 1", "a 3", "a;b 6"]);
   assert.equal(left.total[0], 10);
   assert.equal(left.total[at(left, "a")], 9);
@@ -48,14 +51,14 @@ test("what is hidden gives its samples to its caller, what it calls moves up, eq
 
 test("direct recursion becomes one box, on both sides of a difference", () => {
   const whole = tree(["f;f;f;g 1", "f;f 2", "f;g;f 4"], ["f;f;g 8", "f 16"]);
-  const left = shaped(whole, {hide: [], collapse: true});
+  const left = shaped(whole, {...NOTHING, collapse: true});
   assert.deepEqual(folded(left), ["f 2", "f;g 1", "f;g;f 4"]);
   assert.deepEqual(folded(left, left.before!), ["f 16", "f;g 8"]);
   sound(left);
 });
 
 test("what was left out between two of the same is recursion then", () => {
-  const left = shaped(tree(["f;lib:library;f 3"]), {hide: ["library"], collapse: true});
+  const left = shaped(tree(["f;lib:library;f 3"]), {...NOTHING, hide: ["library"], collapse: true});
   assert.deepEqual(folded(left), ["f 3"]);
 });
 
@@ -66,7 +69,7 @@ test("random trees: as on the stacks themselves, sums stay", () => {
     const whole = tree(stacks, before);
     for (const collapse of [false, true]) {
       for (const hide of [[], ["library"], ["kernel", "unknown"], ["library", "package", "kernel", "unknown", "label"]]) {
-        const left = shaped(whole, {hide, collapse});
+        const left = shaped(whole, {...NOTHING, hide, collapse});
         assert.deepEqual(folded(left), byHand(stacks, hide, collapse));
         assert.deepEqual(folded(left, left.before!), byHand(before, hide, collapse));
         assert.equal(left.total[0], whole.total[0]);
@@ -78,7 +81,7 @@ test("random trees: as on the stacks themselves, sums stay", () => {
 
 test("nothing to do is no work", () => {
   const whole = tree(["a 1"]);
-  assert.equal(shaped(whole, {hide: [], collapse: false}), whole);
+  assert.equal(shaped(whole, NOTHING), whole);
 });
 
 test("a path leads to the same node in the other shape", () => {
@@ -91,10 +94,19 @@ test("a path leads to the same node in the other shape", () => {
 
 test("a focus keeps the stacks through a function, whole", () => {
   const whole = tree(["a;b;c 1", "a;b 2", "a;d 4", "b;e 8", "d 16"], ["a;b 32", "d 64"]);
-  const left = focus(whole, (frame) => frame.name === "b");
+  const left = shaped(whole, {...NOTHING, only: functionKey(frameOf(whole, at(whole, "a;b"))!)});
   assert.deepEqual(folded(left), ["a;b 2", "a;b;c 1", "b;e 8"]);
   assert.deepEqual(folded(left, left.before!), ["a;b 32"]);
   assert.equal(left.total[0], 11);
   assert.equal(left.before!.total[0], 32);
+  sound(left);
+});
+
+test("a function that is left out still says which stacks are kept", () => {
+  const whole = tree(["a;lib:library;b 1", "a;b 2", "lib:library 4"]);
+  const only = functionKey(frameOf(whole, at(whole, "a;lib"))!);
+  const left = shaped(whole, {...NOTHING, hide: ["library"], only});
+  assert.deepEqual(folded(left), [" 4", "a;b 1"]);
+  assert.equal(left.total[0], 5);
   sound(left);
 });

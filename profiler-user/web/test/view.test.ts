@@ -1,6 +1,8 @@
 // The view and its address.
 
 import assert from "node:assert/strict";
+import {readFileSync} from "node:fs";
+import {join} from "node:path";
 import {test} from "node:test";
 import {Store} from "../src/state/store.ts";
 import {format, INITIAL, parse, selector, type View} from "../src/state/view.ts";
@@ -16,13 +18,19 @@ const MUCH: View = {
   lines: true,
   threads: true,
   processes: true,
+  timeline: false,
   zoom: ["main (/srv/ü.py)", "a;b (x=1&y)", ""],
+  near: {from: -0.25, to: 1.5e-7},
   search: "^a+b$",
   chosen: "f (x.py)",
+  callers: ["f (x.py)", "main (/srv/ü.py)"],
+  callees: ["f (x.py)", "g (y.py)", "g (y.py)"],
+  only: "h (z.py)",
   icicle: false,
   colour: "module",
   hide: ["library", "unknown"],
   collapse: true,
+  marked: {from: "1795478460", until: "1795478463"},
   file: "/srv/app main.py",
   filePid: 12,
   sort: "-total",
@@ -36,16 +44,36 @@ test("an address says the whole view, and leads back to it", () => {
   for (const name of Object.keys(INITIAL) as (keyof View)[]) {
     const view: View = {...INITIAL, [name]: MUCH[name]};
     if (name === "range" || name === "compare") view.live = false;
+    if (name === "callers" || name === "callees") view.chosen = MUCH.chosen;
     if (name === "compare") view.colour = "difference";
     assert.deepEqual(parse(format(view)), view, name);
+  }
+});
+
+test("the documentation has every parameter of the address", () => {
+  const text = readFileSync(join(process.env.VIEWER ?? ".", "../../docs/viewer.md"), "utf8");
+  const listed = new Set([...text.slice(text.indexOf("## The address")).matchAll(/`([a-z]+(?:\.LABEL)?)(?:=1)?`/g)].map(([, name]) => name));
+  const everything = {...MUCH, compare: {...MUCH.compare!, filters: {}}};
+  for (const address of [MUCH, everything, {...INITIAL, live: false}].map(format)) {
+    for (const name of new URLSearchParams(address).keys()) assert.ok(listed.has(name.replace(/^([lb])\..*/, "$1.LABEL")), name);
   }
 });
 
 test("what an address says wrongly is as at first", () => {
   const wrong = "pane=nothing&colour=&hide=everything&filepid=-3&from=&live=1&wuntil=now";
   assert.deepEqual(parse(wrong), INITIAL);
+  for (const near of ["", "1", "0.5_0.5", "0.5_0.25", "a_b", "0_1_2", "0_Infinity"]) {
+    assert.equal(parse(`near=${near}`).near, null, near);
+  }
   const past = parse("from=now-2h&until=now-1h&live=1");
   assert.equal(past.live, false, "what is over can't be followed");
+});
+
+test("what the halves of a sandwich are zoomed to ends with the function that is chosen", () => {
+  const view: View = {...INITIAL, chosen: "f (x.py)", callers: MUCH.callers, callees: MUCH.callees};
+  const other = parse(format({...view, chosen: "g (y.py)"}));
+  assert.deepEqual([other.callers, other.callees], [[], []]);
+  assert.deepEqual(parse(format({...view, callers: ["f (x.py)"]})).callers, []);
 });
 
 test("filters select as Prometheus does", () => {

@@ -4,7 +4,7 @@ import {useState} from "preact/hooks";
 import {functionKey} from "../model/functions.ts";
 import {frameOf, pathOf, type Frame, type Tree} from "../model/tree.ts";
 import type {Store} from "../state/store.ts";
-import type {View} from "../state/view.ts";
+import {zoomTo, type View} from "../state/view.ts";
 import {details} from "./details.ts";
 import {visible} from "./labels.ts";
 import {Rows} from "./Tooltip.tsx";
@@ -32,8 +32,8 @@ export function DetailsBar({store, view, tree, node, zoomed, agent, onClose}: De
       <Rows details={said} />
       <div class="flame-actions">
         {node === zoomed
-          ? <button type="button" disabled={zoomed === 0} onClick={() => store.set({zoom: pathOf(tree, tree.parent[node]!)})}>Zoom out</button>
-          : <button type="button" onClick={() => store.set({zoom: pathOf(tree, node)})}>Zoom</button>}
+          ? <button type="button" disabled={zoomed === 0} onClick={() => store.set(zoomTo(pathOf(tree, tree.parent[node]!)))}>Zoom out</button>
+          : <button type="button" onClick={() => store.set(zoomTo(pathOf(tree, node)))}>Zoom</button>}
         {frame && <Actions store={store} view={view} frame={frame} pid={pidOf(tree, node, view)} agent={agent} />}
       </div>
     </section>
@@ -55,12 +55,15 @@ function Actions({store, view, frame, pid, agent}: ActionsProps) {
   return (
     <>
       <button type="button" aria-pressed={same} onClick={() => store.set({chosen: same ? "" : key})}>Highlight everywhere</button>
+      <button type="button" aria-pressed={view.only === key} onClick={() => store.set({only: view.only === key ? "" : key, ...zoomTo([])})}>
+        Only stacks with this
+      </button>
       <button type="button" onClick={() => store.set({chosen: key, pane: "sandwich"})}>Callers and callees</button>
       {agent && frame.file !== "" && frame.kind === "python" && (
         <button type="button" onClick={() => store.set({chosen: key, pane: "source", file: frame.file, filePid: pid})}>Source</button>
       )}
       {process > 0 && (
-        <button type="button" onClick={() => store.set({filters: {...view.filters, pid: [String(process)]}, zoom: []})}>
+        <button type="button" onClick={() => store.set({filters: {...view.filters, pid: [String(process)]}, ...zoomTo([])})}>
           Only this process
         </button>
       )}

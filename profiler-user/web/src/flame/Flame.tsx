@@ -5,7 +5,7 @@ import {useEffect, useLayoutEffect, useMemo, useRef, useState} from "preact/hook
 import {functionKey} from "../model/functions.ts";
 import {find, nextMatch, type Found} from "../model/search.ts";
 import {frameOf, nearest, nodeAt, pathOf, type Frame, type Path, type Tree} from "../model/tree.ts";
-import type {Colour} from "../state/view.ts";
+import type {Colour, Part} from "../state/view.ts";
 import {details, spoken} from "./details.ts";
 import {useDark} from "./media.ts";
 import {directionOf, moveFrom} from "./move.ts";
@@ -21,6 +21,10 @@ export interface FlameProps {
   zoom: Path;
   /** A click, Enter, or the second tap on a box; Backspace and Escape lead out again. */
   onZoom: (path: Path) => void;
+  /** The part of what is zoomed to that is looked at closer; `null`: all. If it is not told, the picture keeps it. */
+  near?: Part | null;
+  /** Wheel, keys or pointer came to rest at another part. */
+  onNear?: (near: Part | null) => void;
   search: RegExp | null;
   /** The function whose boxes are highlighted everywhere: [`functionKey`] of its frame; empty: none. */
   chosen: string;
@@ -88,6 +92,14 @@ export function Flame(props: FlameProps) {
       tree, paint: painted, zoomed, icicle, found, chosen: marked, place: zoom.join("\n"),
     });
   }, [tree, painted, zoomed, icicle, found, marked, zoom]);
+
+  useEffect(() => {
+    const {current} = scene;
+    if (current) current.onLens = (part) => props.onNear?.(part);
+  });
+  useEffect(() => {
+    if (props.near !== undefined) scene.current?.look(props.near);
+  }, [props.near?.from, props.near?.to]);
 
   const select = (node: number) => {
     const path = pathOf(tree, node);

@@ -3,16 +3,16 @@
 import {useEffect, useMemo, useRef, useState} from "preact/hooks";
 import {functionKey} from "../model/functions.ts";
 import {compile, find, nextMatch} from "../model/search.ts";
-import {shaped, shapedPath} from "../model/transform.ts";
 import {nearest, nodeAt, pathOf, type Path, type Tree} from "../model/tree.ts";
 import type {PaneProps} from "../shell/pane.ts";
-import type {View} from "../state/view.ts";
+import {zoomTo} from "../state/view.ts";
 import {Breadcrumbs} from "./Breadcrumbs.tsx";
 import {DetailsBar} from "./DetailsBar.tsx";
 import {Flame} from "./Flame.tsx";
 import {Legend} from "./Legend.tsx";
 import {useDark} from "./media.ts";
 import {Search} from "./Search.tsx";
+import {useShaped} from "./Shape.tsx";
 import {Toolbar} from "./Toolbar.tsx";
 
 export function FlamePane(props: PaneProps) {
@@ -21,27 +21,21 @@ export function FlamePane(props: PaneProps) {
 }
 
 function Pane({store, view, whole, status}: PaneProps & {whole: Tree}) {
-  const {zoom, hide, collapse, icicle, colour} = view;
+  const {zoom, icicle, colour} = view;
   const dark = useDark();
   const [selected, setSelected] = useState<Path | null>(null);
-  const shape = hide.join();
-  const tree = useMemo(() => shaped(whole, {hide, collapse}), [whole, shape, collapse]);
+  const tree = useShaped(whole, view);
   const query = useMemo(() => compile(view.search), [view.search]);
   const found = useMemo(() => (query.pattern ? find(tree, query.pattern) : null), [tree, query]);
   const zoomed = useMemo(() => nearest(tree, zoom), [tree, zoom]);
   const at = selected ? nodeAt(tree, selected) : -1;
   const picture = useRef<HTMLDivElement>(null);
 
-  const reshape = (change: Partial<Pick<View, "hide" | "collapse">>) => {
-    const next = {hide, collapse, ...change};
-    setSelected(null);
-    store.set({...change, zoom: shapedPath(whole, zoom, next)});
-  };
   const step = (by: 1 | -1) => {
     const match = found ? nextMatch(found, at >= 0 ? at : 0, by) : -1;
     if (match < 0) return;
     setSelected(pathOf(tree, match));
-    if (match < zoomed || match >= tree.end[zoomed]!) store.set({zoom: []});
+    if (match < zoomed || match >= tree.end[zoomed]!) store.set(zoomTo([]));
   };
   // The root is where one begins to read: at the bottom it may be far below the window.
   useEffect(() => {
@@ -53,10 +47,10 @@ function Pane({store, view, whole, status}: PaneProps & {whole: Tree}) {
       <div class="flame-bar">
         <Search text={view.search} query={query} tree={tree} found={found} onStep={step}
           onSearch={(search) => store.set({search}, "replace")} />
-        <Toolbar store={store} view={view} agent={status !== null} onShape={reshape} />
+        <Toolbar store={store} view={view} agent={status !== null} whole={whole} />
       </div>
       <div class="flame-bar">
-        <Breadcrumbs path={zoom} there={tree.depth[zoomed]!} onZoom={(path) => store.set({zoom: path})} />
+        <Breadcrumbs path={zoom} there={tree.depth[zoomed]!} onZoom={(path) => store.set(zoomTo(path))} />
         <Legend tree={tree} colour={colour} dark={dark} />
       </div>
       <div ref={picture} class="flame-picture">
@@ -64,7 +58,9 @@ function Pane({store, view, whole, status}: PaneProps & {whole: Tree}) {
           tree={tree}
           icicle={icicle}
           zoom={zoom}
-          onZoom={(path) => store.set({zoom: path})}
+          onZoom={(path) => store.set(zoomTo(path))}
+          near={view.near}
+          onNear={(near) => store.set({near}, "replace")}
           search={query.pattern}
           found={found}
           chosen={view.chosen}

@@ -1,17 +1,13 @@
 // What the picture is made of and how it is drawn: merged by what, without what, coloured by what. Each is a part of the
-// view. It must not know the tree.
+// view. It must not know what is in the tree.
 
-import {useEffect, useRef, useState} from "preact/hooks";
+import {useState} from "preact/hooks";
+import type {Tree} from "../model/tree.ts";
 import type {Store} from "../state/store.ts";
-import {COLOURS, HIDEABLE, type Colour, type Hideable, type View} from "../state/view.ts";
+import {COLOURS, zoomTo, type Colour, type View} from "../state/view.ts";
+import {Shape} from "./Shape.tsx";
+import {Toggle} from "./Toggle.tsx";
 
-const HIDE: Record<Hideable, string> = {
-  library: "standard library",
-  package: "packages",
-  kernel: "kernel",
-  unknown: "unknown",
-  label: "processes and threads",
-};
 const COLOUR: Record<Colour, string> = {origin: "origin", module: "module", name: "name", difference: "difference"};
 
 export interface ToolbarProps {
@@ -19,13 +15,13 @@ export interface ToolbarProps {
   view: View;
   /** Whether there is an agent to ask for another profile; a saved page has only its own. */
   agent: boolean;
-  /** Leaves frames out, or collapses recursion, without losing the box that is zoomed to. */
-  onShape: (shape: Partial<Pick<View, "hide" | "collapse">>) => void;
+  /** The profile, whole. */
+  whole: Tree;
 }
 
-export function Toolbar({store, view, agent, onShape}: ToolbarProps) {
+export function Toolbar({store, view, agent, whole}: ToolbarProps) {
   // Other frames have other texts: what was zoomed to is not there any more.
-  const merge = (change: Partial<View>) => store.set({...change, zoom: []});
+  const merge = (change: Partial<View>) => store.set({...change, ...zoomTo([])});
   // On a narrow screen the picture comes first.
   const [open, setOpen] = useState(false);
   return (
@@ -41,8 +37,7 @@ export function Toolbar({store, view, agent, onShape}: ToolbarProps) {
           <Toggle name="Processes" on={view.processes} off={!agent || view.compare !== null} set={(processes) => merge({processes})} />
           <Toggle name="Threads" on={view.threads} off={!agent} set={(threads) => merge({threads})} />
         </span>
-        <Hide hide={view.hide} onHide={(hide) => onShape({hide})} />
-        <Toggle name="Collapse recursion" on={view.collapse} set={(collapse) => onShape({collapse})} />
+        <Shape store={store} view={view} whole={whole} />
         <label>Colour <select value={view.colour} onChange={(event) => store.set({colour: event.currentTarget.value as Colour})}>
           {COLOURS.filter((colour) => colour !== "difference" || view.compare !== null || colour === view.colour)
             .map((colour) => <option key={colour} value={colour}>{COLOUR[colour]}</option>)}
@@ -53,56 +48,5 @@ export function Toolbar({store, view, agent, onShape}: ToolbarProps) {
         </span>
       </div>
     </>
-  );
-}
-
-interface ToggleProps {
-  name: string;
-  hint?: string;
-  on: boolean;
-  off?: boolean;
-  set: (on: boolean) => void;
-}
-
-function Toggle({name, hint, on, off = false, set}: ToggleProps) {
-  return <button type="button" title={hint ?? ""} aria-pressed={on} disabled={off} onClick={() => set(!on)}>{name}</button>;
-}
-
-function Hide({hide, onHide}: {hide: readonly Hideable[]; onHide: (hide: Hideable[]) => void}) {
-  const menu = useRef<HTMLDetailsElement>(null);
-  useEffect(() => {
-    const elsewhere = (event: Event) => {
-      if (menu.current && !menu.current.contains(event.target as Node)) menu.current.open = false;
-    };
-    document.addEventListener("pointerdown", elsewhere);
-    return () => document.removeEventListener("pointerdown", elsewhere);
-  }, []);
-  const escape = (event: KeyboardEvent) => {
-    if (event.key !== "Escape" || !menu.current?.open) return;
-    menu.current.open = false;
-    menu.current.querySelector("summary")?.focus();
-    event.preventDefault();
-  };
-  return (
-    <details ref={menu} class="menu" onKeyDown={escape}>
-      <summary>{hide.length === 0 ? "Hide" : `Hidden: ${hide.map((kind) => HIDE[kind]).join(", ")}`}</summary>
-      <ul>
-        {HIDEABLE.map((kind) => (
-          <li key={kind}>
-            <label>
-              <input
-                type="checkbox"
-                checked={hide.includes(kind)}
-                onChange={(event) => {
-                  const on = event.currentTarget.checked;
-                  onHide(HIDEABLE.filter((one) => (one === kind ? on : hide.includes(one))));
-                }}
-              />{" "}
-              {HIDE[kind]}
-            </label>
-          </li>
-        ))}
-      </ul>
-    </details>
   );
 }

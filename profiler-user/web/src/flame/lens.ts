@@ -1,10 +1,7 @@
 // Which part of the tree's width is seen: what is zoomed to, a part of that, and the way there. Parts are shares of the
 // root's width, so that they stay where they are while the numbers change. It must not know pixels nor the tree.
 
-export interface Part {
-  from: number;
-  to: number;
-}
+import type {Part} from "../state/view.ts";
 
 export const WHOLE: Part = {from: 0, to: 1};
 /** Smaller parts are no numbers any more. */
@@ -53,6 +50,12 @@ export function between(one: Part, other: Part, progress: number): Part {
   const way = Math.abs(from - to) < 1e-12 ? slow : (from - wide) / (from - to);
   const left = one.from + (other.from - one.from) * way;
   return {from: left, to: left + wide};
+}
+
+/** As it is told: so exact that no pixel differs. */
+export function rounded({from, to}: Part): Part {
+  const digits = Math.min(Math.ceil(4 - Math.log10(to - from)), 15);
+  return {from: Number(from.toFixed(digits)), to: Number(to.toFixed(digits))};
 }
 
 export function same(one: Part, other: Part): boolean {

@@ -146,7 +146,7 @@ export function paint(tree: Tree, colour: Colour, dark: boolean): Paint {
   const back = BACK[dark ? "dark" : "light"];
   const styled = (fill: Rgb): Style => ({fill, ink: inkOn(fill)});
   const washed = palette.fills.map((fill) => mix(mix(fill, greyOf(fill), 0.5), back, 0.35));
-  const match = oklch(dark ? 0.75 : 0.5, 0.2, dark ? 340 : 350);
+  const match = matchFill(dark);
   const narrow = oklch(dark ? 0.42 : 0.8, 0.005, 250);
   const find = palette.of(tree);
   return {
@@ -156,6 +156,16 @@ export function paint(tree: Tree, colour: Colour, dark: boolean): Paint {
     match: 2 * palette.fills.length,
     narrow: 2 * palette.fills.length + 1,
   };
+}
+
+function matchFill(dark: boolean): Rgb {
+  return oklch(dark ? 0.75 : 0.5, 0.2, dark ? 340 : 350);
+}
+
+/** The look of what a search found, for pictures that are not trees. */
+export function matchStyle(dark: boolean): Style {
+  const fill = matchFill(dark);
+  return {fill, ink: inkOn(fill)};
 }
 
 function greyOf([red, green, blue]: Rgb): Rgb {

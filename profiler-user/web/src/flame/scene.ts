@@ -5,7 +5,8 @@
 import {Boxes, deepestBelow, layOut, nodeUnder} from "../model/layout.ts";
 import type {Tree} from "../model/tree.ts";
 import {Brush, type Drawn} from "./brush.ts";
-import {MOVE_MS, WHOLE, between, moved, relative, same, scaled, within, type Part} from "./lens.ts";
+import type {Part} from "../state/view.ts";
+import {MOVE_MS, WHOLE, between, moved, relative, rounded, same, scaled, within} from "./lens.ts";
 
 /** What is shown; a search and colours are the brush's. */
 export interface Shown extends Drawn {
@@ -24,6 +25,8 @@ export interface Rectangle {
 
 /** So much is drawn above and below of what is seen, so that most scrolling draws nothing. */
 const MARGIN = 300;
+/** Browsers take only so many changes of the address a second. */
+const REST_MS = 300;
 const STILL = "(prefers-reduced-motion: reduce)";
 
 export class Scene {
@@ -31,11 +34,16 @@ export class Scene {
   readonly row = window.matchMedia("(pointer: coarse)").matches ? 24 : 18;
   /** Called after each picture. */
   onDrawn: () => void = () => {};
+  /** Called when the part that is looked at has come to rest; `null`: all of what is zoomed to. */
+  onLens: (part: Part | null) => void = () => {};
   #shown: Shown | null = null;
   #rows = 1;
   /** The part of the zoomed node that is seen: all of it, unless it was looked at closer with wheel or keys. */
   #lens: Part = WHOLE;
   #seen: Part = WHOLE;
+  /** What part was told last, or we were told: not to be said again. */
+  #told: Part | null = null;
+  #tell = 0;
   #move: {from: Part; start: number} | null = null;
   /** What of the box is drawn now, from its top. */
   #drawn = {top: 0, bottom: 0};
@@ -65,6 +73,7 @@ export class Scene {
   end(): void {
     this.#abort.abort();
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#tell);
   }
 
   show(shown: Shown): void {
@@ -93,6 +102,15 @@ export class Scene {
   /** Back to all of what is zoomed to. */
   reset(): void {
     this.#go(WHOLE);
+  }
+
+  /** A part that somebody else says; what we have said ourselves changes nothing. */
+  look(part: Part | null): void {
+    if (sameOrNone(part, this.#told)) return;
+    clearTimeout(this.#tell);
+    this.#told = part;
+    this.#lens = part ?? WHOLE;
+    this.#soon();
   }
 
   /** `factor` times as wide a part, while what is at `x` (pixels of the page) stays there. */
@@ -146,8 +164,19 @@ export class Scene {
     return this.#shown ? within(this.#place(this.#shown), this.#lens) : WHOLE;
   }
 
-  #go(lens: Part): void {
+  #aim(lens: Part): void {
     this.#lens = lens;
+    clearTimeout(this.#tell);
+    this.#tell = window.setTimeout(() => {
+      const part = this.closer ? rounded(this.#lens) : null;
+      if (sameOrNone(part, this.#told)) return;
+      this.#told = part;
+      this.onLens(part);
+    }, REST_MS);
+  }
+
+  #go(lens: Part): void {
+    this.#aim(lens);
     this.#move = window.matchMedia(STILL).matches ? null : {from: this.#seen, start: performance.now()};
     this.#soon();
   }
@@ -155,7 +184,7 @@ export class Scene {
   #put(part: Part): void {
     if (!this.#shown) return;
     this.#move = null;
-    this.#lens = relative(this.#place(this.#shown), part);
+    this.#aim(relative(this.#place(this.#shown), part));
     this.#soon();
   }
 
@@ -228,6 +257,10 @@ export class Scene {
     this.canvas.style.width = `${wide}px`;
     this.canvas.style.height = `${high}px`;
   }
+}
+
+function sameOrNone(one: Part | null, other: Part | null): boolean {
+  return one && other ? same(one, other) : one === other;
 }
 
 /** Whether a tree has anything to draw. */

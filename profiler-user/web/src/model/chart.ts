@@ -118,6 +118,29 @@ function layOut(
   });
 }
 
+/** What a search finds in a chart. */
+export interface ChartFound {
+  /** For each frame whether it matches. */
+  frames: Uint8Array;
+  /** Samples with a match in their stack. */
+  samples: number;
+}
+
+export function findInChart(chart: Chart, pattern: RegExp): ChartFound {
+  const frames = Uint8Array.from(chart.frames, (frame) => (pattern.test(frame.text) ? 1 : 0));
+  // Nodes in a stack with a match at or above them: parents come first. What is below a match is counted with it.
+  const inside = new Uint8Array(chart.frame.length);
+  const outermost = chart.frame.map((frame, node) => {
+    const above = node > 0 ? inside[chart.parent[node]!]! : 0;
+    const matches = frames[frame] ?? 0;
+    inside[node] = above | matches;
+    return matches & (above ^ 1);
+  });
+  let samples = 0;
+  for (const {node, samples: counts} of chart.rows) node.forEach((of, box) => (samples += outermost[of]! * counts[box]!));
+  return {frames, samples};
+}
+
 /** The first box of a row that ends after a moment. */
 export function firstAfter(row: Row, at: number): number {
   let [low, high] = [0, row.until.length];

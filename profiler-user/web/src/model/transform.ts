@@ -1,6 +1,7 @@
 // Trees made of trees: with kinds of frames left out, with recursion collapsed, with some stacks only. Sums stay right: a
 // sample of a frame that is left out is its caller's. It must not know why it is asked, nor how a tree is drawn.
 
+import {functionKey} from "./functions.ts";
 import {build, type Frame, type Path, type Tree} from "./tree.ts";
 
 export interface Shape {
@@ -8,10 +9,14 @@ export interface Shape {
   hide: readonly string[];
   /** A function that calls itself directly is one box. */
   collapse: boolean;
+  /** Only stacks with this function, by [`functionKey`]; empty: all. */
+  only: string;
 }
 
 /** A tree in another shape; the same one if nothing is to be done. */
-export function shaped(tree: Tree, {hide, collapse}: Shape): Tree {
+export function shaped(whole: Tree, {hide, collapse, only}: Shape): Tree {
+  // First: a function that is left out still says which stacks are wanted.
+  const tree = only === "" ? whole : focus(whole, (frame) => functionKey(frame) === only);
   if (hide.length === 0 && !collapse) return tree;
   const hidden = tree.frames.map((frame) => hide.includes(frame.origin));
   return regrown(tree, (node, up) => {
@@ -21,7 +26,7 @@ export function shaped(tree: Tree, {hide, collapse}: Shape): Tree {
 }
 
 /** The path that leads to the same node in the other shape, or to its nearest caller that is still there. */
-export function shapedPath(tree: Tree, path: Path, {hide, collapse}: Shape): Path {
+export function shapedPath(tree: Tree, path: Path, {hide, collapse}: Omit<Shape, "only">): Path {
   const left: string[] = [];
   let at = 0;
   for (const text of path) {
@@ -36,7 +41,7 @@ export function shapedPath(tree: Tree, path: Path, {hide, collapse}: Shape): Pat
 }
 
 /** Only what leads to the frames that are kept and what they call; the rest weighs nothing and is not there. */
-export function focus(tree: Tree, keep: (frame: Frame) => boolean): Tree {
+function focus(tree: Tree, keep: (frame: Frame) => boolean): Tree {
   const kept = tree.frames.map(keep);
   const count = tree.frame.length;
   // 2: below a kept frame, or one; 1: on the way to one.

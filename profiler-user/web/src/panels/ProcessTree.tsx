@@ -6,10 +6,12 @@ import type {Process} from "../api/schema.ts";
 import {PROCESS_SORTS, processRows, Shares, sparkline, type ProcessRow} from "../model/processes.ts";
 import type {PaneProps} from "../shell/pane.ts";
 import type {Store} from "../state/store.ts";
+import {zoomTo} from "../state/view.ts";
 import {ShareBar} from "./bars.tsx";
 import {toggled, without} from "./filtering.ts";
 import {Grid, type Column} from "./Grid.tsx";
 import {searched} from "./order.ts";
+import {SearchBox} from "./SearchBox.tsx";
 
 // Here, so that it is there again when the pane is.
 const shares = new Shares();
@@ -23,7 +25,7 @@ export function ProcessTree({store, view, processes}: PaneProps) {
   const name = view.sort.replace(/^-/, "");
   const sort = PROCESS_SORTS.find((one) => one === name) ?? "cpu";
   const smallestFirst = sort === name && view.sort.startsWith("-");
-  const {pattern, wrong} = useMemo(() => searched(view.search), [view.search]);
+  const {pattern} = useMemo(() => searched(view.search), [view.search]);
   const rows = useMemo(() => {
     const matches = pattern ? (process: Process) => pattern.test(textOf(process)) : null;
     return processRows(list ?? [], {sort, smallestFirst, collapsed, matches});
@@ -53,16 +55,10 @@ export function ProcessTree({store, view, processes}: PaneProps) {
   return (
     <section class="process-pane" aria-label="Processes">
       <div class="tools">
-        <label class="search">
-          <span class="visually-hidden">Search processes by regular expression</span>
-          <input type="search" value={view.search} placeholder="command, service, pid, user" aria-invalid={wrong !== ""}
-            onInput={(event) => store.set({search: event.currentTarget.value}, "replace")} />
-        </label>
-        <span role="status" class={wrong === "" ? "idle" : "bad"}>
-          {wrong === "" ? `${profiled} of ${list.length} processes are profiled` : `No regular expression: ${wrong}`}
-        </span>
+        <SearchBox store={store} view={view} what="processes" placeholder="command, service, pid, user"
+          said={`${profiled} of ${list.length} processes are profiled`} onLeave={() => document.getElementById("processes")?.focus()} />
         {chosen.length > 0 && (
-          <button type="button" onClick={() => store.set({filters: without(view.filters, "pid"), zoom: []})}>All processes again</button>
+          <button type="button" onClick={() => store.set({filters: without(view.filters, "pid"), ...zoomTo([])})}>All processes again</button>
         )}
       </div>
       <Grid
@@ -79,7 +75,7 @@ export function ProcessTree({store, view, processes}: PaneProps) {
           };
         }}
         onCursor={(at) => setPid(rows[at]!.process.pid)}
-        onChoose={(at) => store.set({filters: toggled(view.filters, "pid", String(rows[at]!.process.pid)), zoom: []})}
+        onChoose={(at) => store.set({filters: toggled(view.filters, "pid", String(rows[at]!.process.pid)), ...zoomTo([])})}
         onSort={(column) => {
           const text = column === "command" || column === "pid";
           store.set({sort: `${(column === sort ? !smallestFirst : text) ? "-" : ""}${column}`});
@@ -161,5 +157,5 @@ function Spark({pid}: {pid: number}) {
 }
 
 function toFlame(store: Store, {pid}: Process): void {
-  store.set({filters: {pid: [String(pid)]}, zoom: [], pane: "flame"});
+  store.set({filters: {pid: [String(pid)]}, ...zoomTo([]), pane: "flame"});
 }

@@ -1,12 +1,14 @@
 // A function between its callers, drawn upwards, and what it calls, drawn downwards, merged over all places where it is
 // called. It must not know how trees are drawn.
 
+import type {ComponentChildren} from "preact";
 import {useMemo, useState} from "preact/hooks";
 import {cpu, percent} from "../data/numbers.ts";
 import {Flame} from "../flame/Flame.tsx";
+import {Shape, useShaped} from "../flame/Shape.tsx";
 import {functionKey, functionsOf, nameOf} from "../model/functions.ts";
 import {sandwich, type Sandwich as Parts} from "../model/sandwich.ts";
-import type {Path, Tree} from "../model/tree.ts";
+import type {Tree} from "../model/tree.ts";
 import type {PaneProps} from "../shell/pane.ts";
 import type {Store} from "../state/store.ts";
 import type {View} from "../state/view.ts";
@@ -17,17 +19,19 @@ import {toSource} from "./TopTable.tsx";
 
 export function Sandwich({store, view, profile}: PaneProps) {
   if (!profile.value) return null;
-  // Zooms are about one function: with another one they begin anew.
-  return <OfTree key={view.chosen} store={store} view={view} tree={profile.value.tree} />;
+  // With another function chosen it begins anew.
+  return <OfTree key={view.chosen} store={store} view={view} whole={profile.value.tree} />;
 }
 
-function OfTree({store, view, tree}: {store: Store; view: View; tree: Tree}) {
+function OfTree({store, view, whole}: {store: Store; view: View; whole: Tree}) {
+  const tree = useShaped(whole, view);
   const made = useMemo(() => (view.chosen === "" ? null : sandwich(tree, view.chosen)), [tree, view.chosen]);
   const [choosing, setChoosing] = useState(false);
   if (!made || choosing) {
     const why = made ? "" : view.chosen === "" ? "Which function?" : `${view.chosen} is on no stack here. Which other function?`;
     return (
       <section class="sandwich-pane" aria-label="Sandwich">
+        <div class="tools"><Shape store={store} view={view} whole={whole} /></div>
         {why !== "" && <p class="ask">{why}</p>}
         <FunctionChooser tree={tree} onChoose={(chosen) => {
           store.set({chosen});
@@ -38,18 +42,29 @@ function OfTree({store, view, tree}: {store: Store; view: View; tree: Tree}) {
   }
   return (
     <section class="sandwich-pane" aria-label="Sandwich">
-      <Title store={store} tree={tree} made={made} onChange={() => setChoosing(true)} />
-      <Half store={store} view={view} name="Callers" tree={made.callers} icicle={false} />
-      <Half store={store} view={view} name="Callees" tree={made.callees} icicle={true} />
+      <Title store={store} total={whole.total[0]!} made={made} onChange={() => setChoosing(true)}>
+        <Shape store={store} view={view} whole={whole} />
+      </Title>
+      <Half store={store} view={view} name="callers" tree={made.callers} />
+      <Half store={store} view={view} name="callees" tree={made.callees} />
     </section>
   );
 }
 
-function Title({store, tree, made, onChange}: {store: Store; tree: Tree; made: Parts; onChange: () => void}) {
-  const frame = made.callees.frames[made.callees.frame[0]!]!;
-  const self = made.callees.self[0]!;
-  const whole = tree.total[0]!;
-  const share = (part: number) => percent(whole > 0 ? part / whole : 0);
+interface TitleProps {
+  store: Store;
+  /** Of the whole profile. */
+  total: number;
+  made: Parts;
+  onChange: () => void;
+  children: ComponentChildren;
+}
+
+function Title({store, total, made, onChange, children}: TitleProps) {
+  const tree = made.callees;
+  const frame = tree.frames[tree.frame[0]!]!;
+  const self = tree.self[0]!;
+  const share = (part: number) => percent(total > 0 ? part / total : 0);
   return (
     <div class="tools">
       <h2>{nameOf(frame)}</h2>
@@ -59,28 +74,32 @@ function Title({store, tree, made, onChange}: {store: Store; tree: Tree; made: P
         : <span>total {cpu(made.total * tree.secondsPerSample)}, {share(made.total)}; self {cpu(self * tree.secondsPerSample)}, {share(self)}</span>}
       <button type="button" onClick={onChange}>Another function</button>
       {frame.file !== "" && <button type="button" onClick={() => toSource(store, frame)}>Source</button>}
+      {children}
     </div>
   );
 }
 
+const TITLES = {callers: "Callers", callees: "Callees"};
+
 interface HalfProps {
   store: Store;
   view: View;
-  name: string;
+  name: "callers" | "callees";
   tree: Tree;
-  icicle: boolean;
 }
 
-function Half({store, view, name, tree, icicle}: HalfProps) {
-  const [zoom, setZoom] = useState<Path>([]);
+function Half({store, view, name, tree}: HalfProps) {
+  const icicle = name === "callees";
+  const path = view[name].join("\n");
+  const zoom = useMemo(() => view[name].slice(1), [path]);
   const {pattern} = useMemo(() => searched(view.search), [view.search]);
   const none = tree.frame.length <= 1;
   return (
-    <div class={`half ${icicle ? "callees" : "callers"}`}>
-      <h3>{name}{none && <span class="idle">: {icicle ? "it calls nothing" : "nothing calls it: it is where stacks begin"}</span>}</h3>
+    <div class={`half ${name}`}>
+      <h3>{TITLES[name]}{none && <span class="idle">: {icicle ? "it calls nothing" : "nothing calls it: it is where stacks begin"}</span>}</h3>
       <div class="picture">
-        <Flame tree={tree} icicle={icicle} zoom={zoom} onZoom={setZoom} search={pattern} chosen={view.chosen}
-          onChoose={(frame) => store.set({chosen: functionKey(frame)})} colour={view.colour} label={name} />
+        <Flame tree={tree} icicle={icicle} zoom={zoom} onZoom={(to) => store.set({[name]: [view.chosen, ...to]})} search={pattern} chosen={view.chosen}
+          onChoose={(frame) => store.set({chosen: functionKey(frame)})} colour={view.colour} label={TITLES[name]} />
       </div>
     </div>
   );

@@ -2,6 +2,7 @@
 // not know how the profile came here.
 
 import {useMemo, useState} from "preact/hooks";
+import {Shape, useShaped} from "../flame/Shape.tsx";
 import {sidesOf} from "../model/changes.ts";
 import {functionKey, functionsOf, nameOf} from "../model/functions.ts";
 import type {Frame, Tree} from "../model/tree.ts";
@@ -10,18 +11,20 @@ import type {Store} from "../state/store.ts";
 import type {View} from "../state/view.ts";
 import {amountCells, changeCells} from "./cells.tsx";
 import {Grid} from "./Grid.tsx";
+import {SearchBox} from "./SearchBox.tsx";
 import {ordered, searched, sortedBy, sortingOf, usedCount} from "./order.ts";
 
 export function TopTable({store, view, profile}: PaneProps) {
-  return profile.value ? <Table store={store} view={view} tree={profile.value.tree} /> : null;
+  return profile.value ? <Table store={store} view={view} whole={profile.value.tree} /> : null;
 }
 
-function Table({store, view, tree}: {store: Store; view: View; tree: Tree}) {
+function Table({store, view, whole}: {store: Store; view: View; whole: Tree}) {
+  const tree = useShaped(whole, view);
   const compared = tree.before !== null;
   const functions = useMemo(() => functionsOf(tree), [tree]);
-  const sides = useMemo(() => sidesOf(tree), [tree]);
+  const sides = useMemo(() => sidesOf(whole), [whole]);
   const sorting = useMemo(() => sortingOf(view.sort, compared), [view.sort, compared]);
-  const {pattern, wrong} = useMemo(() => searched(view.search), [view.search]);
+  const {pattern} = useMemo(() => searched(view.search), [view.search]);
   const rows = useMemo(() => ordered(functions, pattern, sorting, sides), [functions, pattern, sorting, sides]);
   const used = useMemo(() => usedCount(functions), [functions]);
   // Which row keys are about, by its function: rows move while the profile is live.
@@ -48,23 +51,13 @@ function Table({store, view, tree}: {store: Store; view: View; tree: Tree}) {
   };
   const {columns, cells} = compared
     ? changeCells(functions, sides, sorting, actions)
-    : amountCells(functions, tree.total[0]!, tree.secondsPerSample, sorting, actions);
+    : amountCells(functions, whole.total[0]!, tree.secondsPerSample, sorting, actions);
   return (
     <section class="top-pane" aria-label="Functions">
       <div class="tools">
-        <label class="search">
-          <span class="visually-hidden">Search functions, files and modules by regular expression</span>
-          <input type="search" value={view.search} placeholder="function, file or module" aria-invalid={wrong !== ""} aria-describedby="top-said"
-            onInput={(event) => store.set({search: event.currentTarget.value}, "replace")}
-            onKeyDown={(event) => {
-              if (event.key !== "ArrowDown" && event.key !== "Enter") return;
-              event.preventDefault();
-              document.getElementById(compared ? "changes" : "top")?.focus();
-            }} />
-        </label>
-        <span id="top-said" role="status" class={wrong === "" ? "idle" : "bad"}>
-          {wrong === "" ? said(rows.length, used) : `No regular expression: ${wrong}`}
-        </span>
+        <SearchBox store={store} view={view} what="functions, files and modules" placeholder="function, file or module"
+          said={said(rows.length, used)} onLeave={() => document.getElementById(compared ? "changes" : "top")?.focus()} />
+        <Shape store={store} view={view} whole={whole} />
       </div>
       <Grid
         id={compared ? "changes" : "top"} label={compared ? "Functions, compared" : "Functions"} columns={columns} count={rows.length}

@@ -1,6 +1,6 @@
 // Filters as they are changed by hand, in pure functions. It must not know the page.
 
-import type {Filters, View} from "../state/view.ts";
+import {zoomTo, type Filters, type View} from "../state/view.ts";
 
 /** With a value more, or with it no more. */
 export function toggled(filters: Filters, label: string, value: string): Filters {
@@ -22,6 +22,6 @@ export function filtersOf(view: View, side: SideName): Filters {
 
 /** The view with other filters on one side. What is zoomed to was of what was selected before. */
 export function withFilters(view: View, side: SideName, filters: Filters | null): Partial<View> {
-  if (side === "after") return {filters: filters ?? {}, zoom: []};
-  return {compare: {range: null, normalise: true, ...view.compare, filters}, live: false, zoom: []};
+  if (side === "after") return {filters: filters ?? {}, ...zoomTo([])};
+  return {compare: {range: null, normalise: true, ...view.compare, filters}, live: false, ...zoomTo([])};
 }

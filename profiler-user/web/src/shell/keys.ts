@@ -2,7 +2,7 @@
 
 import {useEffect} from "preact/hooks";
 import type {Store} from "../state/store.ts";
-import {PANES} from "../state/view.ts";
+import {PANES, zoomTo} from "../state/view.ts";
 import {toggleCompare, toggleLive} from "./steps.ts";
 
 /** What the help lists. */
@@ -44,7 +44,7 @@ export function useKeys(store: Store, onHelp: () => void): void {
       else if (event.key === "i") store.set({icicle: !view.icicle});
       else if (event.key === "c") store.set(toggleCompare(view));
       else if (event.key === "Escape") {
-        if (view.zoom.length > 0) store.set({zoom: []});
+        if (view.zoom.length > 0) store.set(zoomTo([]));
         else if (view.search !== "") store.set({search: ""});
         else if (view.chosen !== "") store.set({chosen: ""});
         else return;

@@ -33,6 +33,12 @@ export interface Compare {
   normalise: boolean;
 }
 
+/** A part of what is zoomed to, in shares of its width. */
+export interface Part {
+  from: number;
+  to: number;
+}
+
 export interface View {
   /** What the panes show. With `live` it follows the present, and `range` says how long it is. */
   range: Range;
@@ -49,17 +55,29 @@ export interface View {
   /** Frames for threads, and for processes. */
   threads: boolean;
   processes: boolean;
+  /** Whether the timeline is there, rather than folded. */
+  timeline: boolean;
   /** Texts of the frames from the root to the node that is zoomed to. */
   zoom: readonly string[];
+  /** The part of that node which is looked at closer; `null`: all of it. See [`zoomTo`]. */
+  near: Part | null;
   search: string;
   /** The function that sandwich and highlight are about, as its frame's text without the line; empty: none. */
   chosen: string;
+  /** What the halves of the sandwich are zoomed to: the function that they are about, and then as `zoom`. With another
+   *  function chosen they mean nothing. */
+  callers: readonly string[];
+  callees: readonly string[];
+  /** Only stacks with this function, as in `chosen`; empty: all. */
+  only: string;
   /** Root at the top. */
   icicle: boolean;
   colour: Colour;
   hide: readonly Hideable[];
   /** Collapse recursion. */
   collapse: boolean;
+  /** Seconds that are marked in the heat map. */
+  marked: Range | null;
   /** The file of the source view, and whose root it is read from; empty and 0: none. */
   file: string;
   filePid: number;
@@ -78,17 +96,28 @@ export const INITIAL: View = {
   lines: false,
   threads: false,
   processes: false,
+  timeline: true,
   zoom: [],
+  near: null,
   search: "",
   chosen: "",
+  callers: [],
+  callees: [],
+  only: "",
   icicle: true,
   colour: "origin",
   hide: [],
   collapse: false,
+  marked: null,
   file: "",
   filePid: 0,
   sort: "self",
 };
+
+/** Zoomed to another node, and all of it. */
+export function zoomTo(zoom: readonly string[]): Partial<View> {
+  return {zoom, near: null};
+}
 
 // Prefixes of labels in the address: l.service=checkout, and b.service=… for the other side.
 const FILTER = "l.";
@@ -106,6 +135,15 @@ function filtersOf(query: URLSearchParams, prefix: string): Filters {
   return filters;
 }
 
+/** `0.25_0.5`. */
+function partOf(text: string | null): Part | null {
+  const [from = NaN, to = NaN, ...more] = (text ?? "").split("_").map(Number);
+  return more.length === 0 && Number.isFinite(to - from) && from < to ? {from, to} : null;
+}
+
+/** What is zoomed to of the chosen function; of another one it means nothing. */
+const halfOf = (path: readonly string[], chosen: string) => (path.length > 1 && path[0] === chosen ? path : []);
+
 function oneOf<T extends string>(value: string | null, known: readonly T[], otherwise: T): T {
   return known.find((one) => one === value) ?? otherwise;
 }
@@ -117,6 +155,7 @@ export function parse(text: string): View {
   const range = rangeOf(query.get("from"), query.get("until")) ?? INITIAL.range;
   const compared = query.get("compare") === "1";
   const before = filtersOf(query, FILTER_BEFORE);
+  const chosen = query.get("chosen") ?? "";
   return {
     range,
     live: flag("live", INITIAL.live) && reachesNow(range) && !compared,
@@ -134,13 +173,19 @@ export function parse(text: string): View {
     lines: flag("lines", INITIAL.lines),
     threads: flag("threads", INITIAL.threads),
     processes: flag("processes", INITIAL.processes),
+    timeline: flag("timeline", INITIAL.timeline),
     zoom: query.getAll("z"),
+    near: partOf(query.get("near")),
     search: query.get("search") ?? "",
-    chosen: query.get("chosen") ?? "",
+    chosen,
+    callers: halfOf([chosen, ...query.getAll("up")], chosen),
+    callees: halfOf([chosen, ...query.getAll("down")], chosen),
+    only: query.get("only") ?? "",
     icicle: flag("icicle", INITIAL.icicle),
     colour: oneOf(query.get("colour"), COLOURS, compared ? "difference" : INITIAL.colour),
     hide: HIDEABLE.filter((kind) => query.getAll("hide").includes(kind)),
     collapse: flag("collapse", INITIAL.collapse),
+    marked: rangeOf(query.get("mfrom"), query.get("muntil")),
     file: query.get("file") ?? "",
     filePid: Math.max(Number.parseInt(query.get("filepid") ?? "", 10) || 0, 0),
     sort: query.get("sort") || INITIAL.sort,
@@ -182,13 +227,19 @@ export function format(view: View): string {
   flag("lines", view.lines, INITIAL.lines);
   flag("threads", view.threads, INITIAL.threads);
   flag("processes", view.processes, INITIAL.processes);
+  flag("timeline", view.timeline, INITIAL.timeline);
   for (const part of view.zoom) query.append("z", part);
+  if (view.near) query.set("near", `${view.near.from}_${view.near.to}`);
   text("search", view.search, "");
   text("chosen", view.chosen, "");
+  for (const part of halfOf(view.callers, view.chosen).slice(1)) query.append("up", part);
+  for (const part of halfOf(view.callees, view.chosen).slice(1)) query.append("down", part);
+  text("only", view.only, "");
   flag("icicle", view.icicle, INITIAL.icicle);
   text("colour", view.colour, compare ? "difference" : INITIAL.colour);
   for (const kind of view.hide) query.append("hide", kind);
   flag("collapse", view.collapse, INITIAL.collapse);
+  range("m", view.marked, null);
   text("file", view.file, "");
   if (view.filePid !== 0) query.set("filepid", String(view.filePid));
   text("sort", view.sort, INITIAL.sort);

@@ -7,14 +7,13 @@ import {boxAt, frameOfNode, type Chart} from "../model/chart.ts";
 import {lengthInWords, snapped, type Span} from "../model/selection.ts";
 import type {Frame} from "../model/tree.ts";
 import {usePaint, useSize} from "./canvas.ts";
-import {boxUnder, chartHeight, chartWindow, paintChart, paintChartOverlay, type At} from "./chart.ts";
+import {boxUnder, chartHeight, chartWindow, paintChart, paintChartOverlay, type At, type Pointed} from "./chart.ts";
 import {scale} from "./paint.ts";
 import {useWheel} from "./wheel.ts";
 
 export interface ChartPlotProps {
   chart: Chart;
-  /** The function that is pointed out; empty: none. */
-  chosen: string;
+  pointedOut: Pointed;
   onChoose(frame: Frame): void;
   /** Only these seconds. */
   onSpan(span: Span): void;
@@ -28,7 +27,7 @@ interface Pressed {
   at: number;
 }
 
-export function ChartPlot({chart, chosen, onChoose, onSpan, onZoom}: ChartPlotProps) {
+export function ChartPlot({chart, pointedOut, onChoose, onSpan, onZoom}: ChartPlotProps) {
   const [attach, size, box] = useSize<HTMLDivElement>();
   const boxes = useRef<HTMLCanvasElement>(null);
   const overlay = useRef<HTMLCanvasElement>(null);
@@ -39,7 +38,7 @@ export function ChartPlot({chart, chosen, onChoose, onSpan, onZoom}: ChartPlotPr
   const window = chartWindow(chart);
   const {at: momentAt} = scale(window, size.width);
   const told = pointed ?? cursor;
-  usePaint(boxes, size, (surface) => paintChart(surface, chart, chosen), [chart, chosen]);
+  usePaint(boxes, size, (surface) => paintChart(surface, chart, pointedOut), [chart, pointedOut.chosen, pointedOut.found]);
   usePaint(overlay, size, (surface) => paintChartOverlay(surface, {chart, at: told, draft}), [chart, told?.depth, told?.box, draft]);
   useWheel(box, (factor, x) => onZoom(factor, momentAt(x)));
 

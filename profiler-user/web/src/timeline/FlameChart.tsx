@@ -1,11 +1,14 @@
 // The flame chart: what a process, or one of its threads, ran when. What is chosen are the view's filters, and the time
 // is the view's range, so that the other panes show the same.
 
-import {useRef} from "preact/hooks";
+import {useMemo, useRef} from "preact/hooks";
 import {Gone} from "../api/client.ts";
-import {cpu} from "../data/numbers.ts";
+import {cpu, percent} from "../data/numbers.ts";
+import {findInChart} from "../model/chart.ts";
 import {functionKey} from "../model/functions.ts";
 import {fixed, length, lengthInWords, moves, panned, spanOf, windowOf, zoomed, type Span} from "../model/selection.ts";
+import {searched} from "../panels/order.ts";
+import {SearchBox} from "../panels/SearchBox.tsx";
 import type {PaneProps} from "../shell/pane.ts";
 import {selector, type Filters, type View} from "../state/view.ts";
 import {ChartPlot} from "./ChartPlot.tsx";
@@ -51,6 +54,10 @@ export function FlameChart({store, view, status}: PaneProps) {
   const query = ofProcess && selector(tid === null ? ofProcess : {...ofProcess, tid: [tid]});
   const {value: chart, error, stale} = useChart(view, status, query);
 
+  const {pattern} = useMemo(() => searched(view.search), [view.search]);
+  const found = useMemo(() => (chart && pattern ? findInChart(chart, pattern) : null), [chart, pattern]);
+  const share = chart && found ? `${percent(found.samples / Math.max(chart.total.samples, 1))} of the samples` : "";
+
   const span = spanOf(view.range, clock());
   const zoom = (factor: number, around: number | null, step: "push" | "replace" = "push") => {
     if (!span) return;
@@ -89,6 +96,8 @@ export function FlameChart({store, view, status}: PaneProps) {
           <button type="button" aria-label="Less time" title="Less time (Ctrl and wheel)" onClick={() => zoom(0.5, null)}>+</button>
           <button type="button" aria-label="Later time" title="Later" onClick={() => pan(0.5)}>▶</button>
         </span>
+        <SearchBox store={store} view={view} what="functions and files" placeholder="function or file" said={share}
+          onLeave={() => document.querySelector<HTMLElement>(".chart-plot")?.focus()} />
       </div>
       {refused && <p class="notice bad" role="status">{refused}</p>}
       {!refused && processes.value?.length === 0 && <p class="notice" role="status">Nothing ran in this time.</p>}
@@ -96,7 +105,7 @@ export function FlameChart({store, view, status}: PaneProps) {
       {chart && chart.total.samples > 0 && (
         <>
           <ChartPlot
-            chart={chart} chosen={view.chosen}
+            chart={chart} pointedOut={{chosen: view.chosen, found}}
             onChoose={(frame) => store.set({chosen: functionKey(frame) === view.chosen ? "" : functionKey(frame)})}
             onSpan={(part) => store.set(shown(view, part, clock()))}
             onZoom={(factor, around) => zoom(factor, around, "replace")}

@@ -5,6 +5,7 @@ import {samples as samplesInWords} from "../data/numbers.ts";
 import {clock} from "../data/time.ts";
 import {known, samplesIn, spanOfSeconds, type HeatCells} from "../model/heat.ts";
 import type {Span} from "../model/selection.ts";
+import type {Step} from "../state/store.ts";
 import {usePaint, useSize} from "./canvas.ts";
 import {cellAt, heatWindow, paintHeat, paintHeatOverlay, type Cell} from "./heat.ts";
 import {scale} from "./paint.ts";
@@ -12,7 +13,8 @@ import {scale} from "./paint.ts";
 export interface HeatPlotProps {
   cells: HeatCells;
   marked: Span | null;
-  onMark(span: Span | null): void;
+  /** What is dragged over, once the pointer is up; by keys it follows from the last one. */
+  onMark(span: Span | null, step: Step): void;
   /** Enter on a second. */
   onEnter(second: number): void;
 }
@@ -32,7 +34,7 @@ function inWords(cells: HeatCells, {second, part}: Cell): string {
   return `${clock(cells.from + second)}, ${part * each} to ${(part + 1) * each} ms: ${what}${doubt}`;
 }
 
-export function HeatPlot({cells, marked, onMark, onEnter}: HeatPlotProps) {
+export function HeatPlot({cells, marked: given, onMark, onEnter}: HeatPlotProps) {
   const [attach, size] = useSize<HTMLDivElement>();
   const map = useRef<HTMLCanvasElement>(null);
   const overlay = useRef<HTMLCanvasElement>(null);
@@ -40,6 +42,8 @@ export function HeatPlot({cells, marked, onMark, onEnter}: HeatPlotProps) {
   // In Unix seconds, so that it stays on its second while the map moves on.
   const [cursor, setCursor] = useState<{at: number; part: number} | null>(null);
   const started = useRef<number | null>(null);
+  const [draft, setDraft] = useState<Span | null>(null);
+  const marked = draft ?? given;
   const inside = (second: number, part: number): Cell => ({
     second: Math.min(Math.max(second, 0), cells.seconds - 1), part: Math.min(Math.max(part, 0), cells.parts - 1),
   });
@@ -63,16 +67,20 @@ export function HeatPlot({cells, marked, onMark, onEnter}: HeatPlotProps) {
       if (event.shiftKey && across !== 0) {
         const [first, last] = marked ? [marked.from - cells.from, marked.until - cells.from - 1] : [from.second, from.second];
         // The edge on which the cursor is goes with it.
-        onMark(from.second === last ? spanOfSeconds(cells, first, next.second) : spanOfSeconds(cells, next.second, last));
+        onMark(from.second === last ? spanOfSeconds(cells, first, next.second) : spanOfSeconds(cells, next.second, last), "replace");
       }
     };
     if (across !== 0 || up !== 0) go(from.second + across, from.part + up);
     else if (event.key === "Home") go(0, from.part);
     else if (event.key === "End") go(cells.seconds - 1, from.part);
     else if (event.key === "Enter" || event.key === " ") onEnter(from.second);
-    else if (event.key === "Escape" && marked) onMark(null);
+    else if (event.key === "Escape" && marked) onMark(null, "push");
     else return;
     event.preventDefault();
+  };
+  const stop = () => {
+    started.current = null;
+    setDraft(null);
   };
   return (
     <div
@@ -90,17 +98,20 @@ export function HeatPlot({cells, marked, onMark, onEnter}: HeatPlotProps) {
         event.currentTarget.setPointerCapture(event.pointerId);
         started.current = cells.from + cell.second;
         setCursor({at: cells.from + cell.second, part: cell.part});
-        onMark(spanOfSeconds(cells, cell.second, cell.second));
+        setDraft(spanOfSeconds(cells, cell.second, cell.second));
       }}
       onPointerMove={(event) => {
         setPointed(place(event));
         if (started.current === null) return;
         const box = event.currentTarget.getBoundingClientRect();
         const second = Math.floor(scale(heatWindow(cells), size.width).at(event.clientX - box.left) - cells.from);
-        onMark(spanOfSeconds(cells, Math.max(started.current - cells.from, 0), Math.min(Math.max(second, 0), cells.seconds - 1)));
+        setDraft(spanOfSeconds(cells, Math.max(started.current - cells.from, 0), Math.min(Math.max(second, 0), cells.seconds - 1)));
       }}
-      onPointerUp={() => (started.current = null)}
-      onPointerCancel={() => (started.current = null)}
+      onPointerUp={() => {
+        if (draft) onMark(draft, "push");
+        stop();
+      }}
+      onPointerCancel={stop}
       onPointerLeave={() => setPointed(null)}
     >
       <canvas ref={map} aria-hidden="true" />

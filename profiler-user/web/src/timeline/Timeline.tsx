@@ -74,7 +74,7 @@ export function Timeline({store, view, status}: PaneProps) {
   const colors = useColors(shown, view.by);
   const clock = useClock(status);
   const [lit, setLit] = useState(-1);
-  const [open, setOpen] = useState(true);
+  const open = view.timeline;
   const [side, setSide] = useState<Side>("before");
   // What keys have selected is one step back, however often they were pressed.
   const typedRange = useRef("");
@@ -106,7 +106,7 @@ export function Timeline({store, view, status}: PaneProps) {
   return (
     <section class={stale ? "timeline stale" : "timeline"} aria-label="CPU over time">
       <Toolbar
-        open={open} onOpen={() => setOpen(!open)}
+        open={open} onOpen={() => store.set({timeline: !open})}
         by={view.by} labels={labels.includes(view.by) ? labels : [view.by, ...labels]} onBy={(by) => store.set({by})}
         sides={sides}
         onZoom={(factor) => zoom(factor, null)} onPan={pan}

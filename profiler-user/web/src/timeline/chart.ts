@@ -2,8 +2,8 @@
 // come from.
 
 import {css} from "../flame/colour.ts";
-import {originStyle} from "../flame/paint.ts";
-import {firstAfter, frameOfNode, type Chart} from "../model/chart.ts";
+import {matchStyle, originStyle} from "../flame/paint.ts";
+import {firstAfter, frameOfNode, type Chart, type ChartFound} from "../model/chart.ts";
 import type {Span} from "../model/selection.ts";
 import {functionKey} from "../model/functions.ts";
 import {hatch, type Surface} from "./canvas.ts";
@@ -40,12 +40,23 @@ function fills(chart: Chart, dark: boolean): (node: number) => {fill: string; in
   };
 }
 
-export function paintChart(surface: Surface, chart: Chart, chosen: string): void {
+/** What is pointed out among the boxes. */
+export interface Pointed {
+  /** A function; empty: none. */
+  chosen: string;
+  /** What a search found; `null`: nothing is searched. */
+  found: ChartFound | null;
+}
+
+export function paintChart(surface: Surface, chart: Chart, {chosen, found}: Pointed): void {
   const {context, width, height} = surface;
   const {x} = scale(chartWindow(chart), width);
   paintStrip(surface, chart);
   paintTimes(surface, chartWindow(chart), STRIP);
-  const fillOf = fills(chart, matchMedia("(prefers-color-scheme: dark)").matches);
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const fillOf = fills(chart, dark);
+  const matching = matchStyle(dark);
+  const match = {fill: css(matching.fill), ink: css(matching.ink)};
   context.textAlign = "left";
   context.textBaseline = "middle";
   chart.rows.forEach((row, depth) => {
@@ -57,9 +68,11 @@ export function paintChart(surface: Surface, chart: Chart, chosen: string): void
       if (b - Math.max(a, last) < LEAST) continue;
       const begin = Math.max(a, last);
       const frame = frameOfNode(chart, row.node[box]!);
-      const {fill, ink} = fillOf(row.node[box]!);
+      const matches = found?.frames[chart.frame[row.node[box]!]!] === 1;
+      const {fill, ink} = matches ? match : fillOf(row.node[box]!);
       const wide = Math.max(b - begin, 1);
-      context.globalAlpha = chosen !== "" && frame && functionKey(frame) !== chosen ? 0.55 : 1;
+      const other = found ? !matches : chosen !== "" && frame && functionKey(frame) !== chosen;
+      context.globalAlpha = other ? 0.55 : 1;
       context.fillStyle = fill;
       context.fillRect(begin, top, wide > 3 ? wide - 0.75 : wide, ROW - 1);
       if (wide > TEXT.least && frame) {
