@@ -5,6 +5,7 @@ mod colors;
 mod draw;
 mod options;
 mod rows;
+mod words;
 
 use std::path::PathBuf;
 
@@ -15,13 +16,14 @@ use crate::import::Format;
 
 use draw::Drawing;
 use rows::Rows;
+pub(super) use words::spelled;
 
 /// Draw a profile of any tool as an interactive flame graph
 ///
 /// What flamegraph.pl does, with its options, without Perl: a link to firetower that is called flamegraph.pl takes its
 /// place. Reads folded stacks, and pprof, speedscope, `perf script`, pyflame, Austin and firetower's JSON, too, recognised by
 /// their content, gzip-compressed or not. Folded stacks with two counts, as difffolded.pl writes them, are drawn in red
-/// (more) and blue (less). Options may be abbreviated, and the last of several counts.
+/// (more) and blue (less). Options may be abbreviated, may have one dash, as in -title, and the last of several counts.
 #[derive(Debug, clap::Args)]
 #[command(
     infer_long_args = true,

@@ -4,6 +4,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::flamegraph;
+
 /// Names of links, and the subcommand that each stands for.
 const LINKS: &[(&str, &str)] =
     &[("flamegraph.pl", "flamegraph"), ("flamegraph", "flamegraph"), ("pyflame", "pyflame")];
@@ -33,6 +35,10 @@ pub(super) fn resolved(mut arguments: impl Iterator<Item = OsString>) -> Vec<OsS
     if words.get(1).is_some_and(is_verbatim) {
         words.insert(2, "--".into());
     }
+    if words.get(1).is_some_and(|word| word == "flamegraph") {
+        let given = words.split_off(2);
+        words.extend(flamegraph::spelled(given));
+    }
     words
 }
 
@@ -52,6 +58,7 @@ mod tests {
     fn a_link_stands_for_its_subcommand() {
         assert_eq!(words("/opt/bin/flamegraph.pl --hash -"), ["firetower", "flamegraph", "--hash", "-"]);
         assert_eq!(words("flamegraph x"), ["firetower", "flamegraph", "x"]);
+        assert_eq!(words("flamegraph.pl -title X"), ["firetower", "flamegraph", "--title=X"]);
         assert_eq!(words("/opt/firetower dump flamegraph"), ["/opt/firetower", "dump", "flamegraph"]);
         assert_eq!(words("/usr/bin/pyflame -v"), ["firetower", "pyflame", "--", "-v"]);
         assert_eq!(resolved(std::iter::empty()), [] as [OsString; 0]);

@@ -81,9 +81,10 @@ fn of<'a>(boxes: &'a [Tile], start: &str) -> &'a Tile {
 const INPUT: &str = "main;work 60\nmain;rest 30\nmain;rest;tiny 1\n";
 
 /// Options with what is in the drawing because of them, and not without them.
-const EFFECTS: [(&[&str], &str); 21] = [
+const EFFECTS: [(&[&str], &str); 22] = [
     (&["--title", "Of <malloc>"], "Of &lt;malloc&gt;</text>"),
     (&["--title=x", "--title=the last"], ">the last</text>"),
+    (&["-Title", "-of Perl"], ">-of Perl</text>"),
     (&["--subtitle", "second"], "id=\"subtitle\""),
     (&["--width", "777"], "viewBox=\"0 0 777 "),
     (&["--height", "30"], "height=\"29\" fill=\"rgb"),

@@ -27,7 +27,8 @@ const REQUESTS: usize = 500;
 const REQUESTS_PER_WORKER: &str = "120";
 /// What is said of a worker that starts or ends: of the bodies of modules, which are freed when they were run, of its
 /// last new code, and of when its interpreter is finalized.
-const BRIEF: [&str; 3] = [
+const BRIEF: [&str; 4] = [
+    "[process not examined yet]",
     "[code object replaced]",
     "[process exited before its code was read]",
     "[interpreter starting or finalized]",
