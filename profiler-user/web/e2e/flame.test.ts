@@ -288,6 +288,12 @@ test("only the stacks with a function are left, in the picture and in the table"
   await page.getByText(new RegExp(`^Only stacks with find_endpoint .*: ${share} of all$`)).waitFor();
   assert.match(new URL(page.url()).searchParams.get("only")!, /^find_endpoint \(.*shop\.py\)$/);
   await picture(page, "flame-only");
+  // What is exported is what is seen.
+  const link = await page.getByRole("link", {name: "Folded stacks", includeHidden: true}).getAttribute("href");
+  const stacks = (await (await fetch(new URL(link!, agent.url))).text()).trim().split("\n");
+  assert.ok(stacks.every((stack) => stack.includes(";find_endpoint (")), stacks.join("\n"));
+  const sum = stacks.reduce((samples, stack) => samples + Number(/\d+$/.exec(stack)![0]), 0);
+  assert.equal(sum, tree.total[nodeOf(tree, "find_endpoint")]!);
   await page.keyboard.press("2");
   const rows = page.locator(".grid .room .row .name .text");
   await rows.first().waitFor();

@@ -55,9 +55,11 @@ function Actions({store, view, frame, pid, agent}: ActionsProps) {
   return (
     <>
       <button type="button" aria-pressed={same} onClick={() => store.set({chosen: same ? "" : key})}>Highlight everywhere</button>
-      <button type="button" aria-pressed={view.only === key} onClick={() => store.set({only: view.only === key ? "" : key, ...zoomTo([])})}>
-        Only stacks with this
-      </button>
+      {(frame.kind === "python" || frame.kind === "kernel") && (
+        <button type="button" aria-pressed={view.only === key} onClick={() => store.set({only: view.only === key ? "" : key, ...zoomTo([])})}>
+          Only stacks with this
+        </button>
+      )}
       <button type="button" onClick={() => store.set({chosen: key, pane: "sandwich"})}>Callers and callees</button>
       {agent && frame.file !== "" && frame.kind === "python" && (
         <button type="button" onClick={() => store.set({chosen: key, pane: "source", file: frame.file, filePid: pid})}>Source</button>

@@ -17,10 +17,14 @@ const FORMATS: readonly [string, string, string][] = [
 
 /** A comparison is saved as one; the other formats have one side alone, that after. */
 function addressOf(view: View, format: string): string {
+  const more = {format, ...(view.only === "" ? {} : {focus: view.only.replace(KERNEL, "")})};
   return view.compare && format === "html"
-    ? address("/api/v1/diff", {...bothSides(view), format})
-    : address("/api/v1/profile", {...parameters(view), format});
+    ? address("/api/v1/diff", {...bothSides(view), ...more})
+    : address("/api/v1/profile", {...parameters(view), ...more});
 }
+
+/** What the text of a kernel function ends with, and its name does not. */
+const KERNEL = /_\[k\]$/;
 
 export function Export({view}: {view: View}) {
   return (
