@@ -4,6 +4,7 @@
 // slice and also begins the next is one box.
 
 import type * as schema from "../api/schema.ts";
+import {matching} from "./search.ts";
 import {frameOfWire} from "./wire.ts";
 import type {Frame} from "./tree.ts";
 
@@ -127,7 +128,7 @@ export interface ChartFound {
 }
 
 export function findInChart(chart: Chart, pattern: RegExp): ChartFound {
-  const frames = Uint8Array.from(chart.frames, (frame) => (pattern.test(frame.text) ? 1 : 0));
+  const frames = matching(chart.frames, pattern);
   // Nodes in a stack with a match at or above them: parents come first. What is below a match is counted with it.
   const inside = new Uint8Array(chart.frame.length);
   const outermost = chart.frame.map((frame, node) => {

@@ -1,7 +1,7 @@
 // Which nodes a search finds, and how much of the whole they are: each sample once, however many of its frames match. It
 // must not know how they are shown.
 
-import type {Tree} from "./tree.ts";
+import type {Frame, Tree} from "./tree.ts";
 
 /** What was typed: a pattern, nothing, or something that is no regular expression. */
 export interface Query {
@@ -33,9 +33,14 @@ export interface Found {
   before: number;
 }
 
+/** For each frame whether it matches: 1 or 0. */
+export function matching(frames: readonly Frame[], pattern: RegExp): Uint8Array {
+  return Uint8Array.from(frames, (frame) => (pattern.test(frame.text) ? 1 : 0));
+}
+
 /** Looks at each frame once, at each node once. */
 export function find(tree: Tree, pattern: RegExp): Found {
-  const frames = Uint8Array.from(tree.frames, (frame) => (pattern.test(frame.text) ? 1 : 0));
+  const frames = matching(tree.frames, pattern);
   const nodes: number[] = [];
   const count = tree.frame.length;
   const earlier = new Int32Array(count + 1);
